@@ -1,0 +1,73 @@
+"""Run, read, plot and judge trainings with MXNet's `Module.fit`.
+
+Names are imported when they are first used: `import fitlog` costs next to nothing, and reading a log
+never imports MXNet.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fitlog.errors import (
+        BaselineError,
+        FitlogError,
+        LogError,
+        MXNetUnavailableError,
+        NoRecordsError,
+        TrainingError,
+        UnknownDialectError,
+    )
+    from fitlog.gate import Judgement, check
+    from fitlog.plots import plot_logs
+    from fitlog.run.instrument import fit
+    from fitlog.tables import RunLog, read_log, read_logs
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BaselineError": "fitlog.errors",
+    "FitlogError": "fitlog.errors",
+    "Judgement": "fitlog.gate",
+    "LogError": "fitlog.errors",
+    "MXNetUnavailableError": "fitlog.errors",
+    "NoRecordsError": "fitlog.errors",
+    "RunLog": "fitlog.tables",
+    "TrainingError": "fitlog.errors",
+    "UnknownDialectError": "fitlog.errors",
+    "check": "fitlog.gate",
+    "fit": "fitlog.run.instrument",
+    "plot_logs": "fitlog.plots",
+    "read_log": "fitlog.tables",
+    "read_logs": "fitlog.tables",
+}
+
+__all__ = [
+    "BaselineError",
+    "FitlogError",
+    "Judgement",
+    "LogError",
+    "MXNetUnavailableError",
+    "NoRecordsError",
+    "RunLog",
+    "TrainingError",
+    "UnknownDialectError",
+    "check",
+    "fit",
+    "plot_logs",
+    "read_log",
+    "read_logs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fitlog' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,142 @@
+"""Where logs come from: paths, standard input, open files and bytes, compressed or not.
+
+Compression is told by the first bytes, not by the name: a log that was renamed reads just as well.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import io
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, cast
+
+from fitlog.errors import LogError
+from fitlog_parsers import Columns, Finding, LogReader, find_dialects
+
+Source = str | os.PathLike[str] | bytes | IO[bytes]
+
+_CHUNK_BYTES: Final = 1 << 20
+_GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
+_LONGEST_MAGIC: Final = 6
+
+
+def read_columns(sources: Sequence[Source], *, dialect: str | None = None) -> Columns:
+    """Read logs one after the other into one set of columns.
+
+    A compressed file that ends too early, or is damaged further on, gives what stands before the
+    damage and a finding `damaged`.
+
+    Raises:
+        LogError: a source that is missing, unreadable, damaged from its start or not text.
+        UnknownDialectError: there is no such dialect.
+    """
+    columns = Columns()
+    dialects = find_dialects(dialect)
+    for source in sources:
+        columns.begin_file(name_of(source))
+        reader = LogReader(dialects)
+        with _opened(source) as stream:
+            damage = _feed(reader, stream, columns)
+        for entry in reader.close():
+            columns.add(entry)
+        columns.end_file(reader.lines, reader.dialect_lines)
+        if reader.has_nul and not reader.dialect_lines:
+            raise LogError("is binary data, not a log", path=columns.files[-1])
+        if damage and not reader.dialect_lines:
+            raise LogError(f"is damaged: {damage}", path=columns.files[-1])
+        if damage:
+            columns.add(
+                Finding(code="damaged", line=reader.lines, text=f"the file ends here: {damage}")
+            )
+    return columns
+
+
+def name_of(source: Source) -> str:
+    """How messages and tables call a source."""
+    if isinstance(source, bytes):
+        return "<bytes>"
+    if isinstance(source, (str, os.PathLike)):
+        return "<stdin>" if os.fspath(source) == "-" else os.fspath(source)
+    return str(getattr(source, "name", "<stream>"))
+
+
+def _feed(reader: LogReader, stream: io.BufferedIOBase, columns: Columns) -> str:
+    """Read the stream to its end; returns what is wrong with it, or nothing."""
+    while True:
+        try:
+            chunk = stream.read1(_CHUNK_BYTES)
+        except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+            return str(error)
+        except OSError as error:
+            if error.errno is None:  # bz2 has no error of its own
+                return str(error)
+            raise LogError(f"cannot be read: {_reason(error)}", path=columns.files[-1]) from None
+        if not chunk:
+            return ""
+        for entry in reader.feed(chunk):
+            columns.add(entry)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
+    name = name_of(source)
+    if isinstance(source, bytes):
+        yield _decompressed(io.BufferedReader(io.BytesIO(source)), name)  # type: ignore[arg-type]  # BytesIO reads into buffers
+    elif not isinstance(source, (str, os.PathLike)):
+        if isinstance(source, io.TextIOBase):
+            raise TypeError("a log is read from a binary file: open it with mode 'rb'")
+        buffered = io.BufferedReader(cast(io.RawIOBase, source))
+        try:
+            yield _decompressed(buffered, name)
+        finally:
+            buffered.detach()  # or the caller's file would be closed with it
+    elif os.fspath(source) == "-":
+        yield _decompressed(sys.stdin.buffer, name)  # type: ignore[arg-type]  # a BufferedReader
+    else:
+        try:
+            file = Path(source).open("rb")
+        except OSError as error:
+            raise LogError(f"cannot be opened: {_reason(error)}", path=name) from None
+        with file:
+            yield _decompressed(file, name)
+
+
+def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
+    """The stream's text; looking ahead leaves the bytes in place, for a pipe cannot be rewound."""
+    try:
+        head = stream.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
+    except OSError as error:
+        raise LogError(f"cannot be read: {_reason(error)}", path=name) from None
+    if head.startswith(_GZIP):
+        return gzip.GzipFile(fileobj=stream)
+    if head.startswith(_XZ):
+        return lzma.LZMAFile(stream)
+    if head.startswith(_BZIP2):
+        return bz2.BZ2File(stream)
+    if head.startswith(_ZSTD):
+        return _zstd(stream, name)
+    return stream
+
+
+def _zstd(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
+    module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    try:
+        zstd = importlib.import_module(module)
+    except ImportError:
+        raise LogError(
+            "is compressed with zstd, which needs one package more: pip install backports.zstd",
+            path=name,
+        ) from None
+    return cast(io.BufferedIOBase, zstd.ZstdFile(stream))
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,0 +1,283 @@
+"""What was read of a log as pandas DataFrames: `read_log`, `read_logs` and `RunLog`.
+
+Every table has the same columns and dtypes whatever the log held, an empty one too, so that code which
+works on one log works on the next. A number the log does not state is missing, never 0.
+"""
+
+from __future__ import annotations
+
+import ast
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from fitlog.sources import Source, read_columns
+from fitlog_parsers.columns import SCOPES, SPLITS, Columns, MetricColumns, SpeedColumns
+from fitlog_parsers.columns import EventColumns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+TABLES: Final = ("speed", "metrics", "epochs", "events", "unparsed", "warnings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLog:
+    """One or many logs as tables.
+
+    * `speed`: one row per throughput report: run int64, node Int64, epoch Int64, batch_start Int64,
+      batch_end Int64, split category, samples_per_sec float64, time datetime64[us], line int64.
+    * `metrics`: one row per metric value: run, node, epoch, batch_start, batch_end, split, scope
+      category, metric category, value float64, time, line.
+    * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost float64 in seconds,
+      speed_median float64, batches Int64 (the last batch reported), lr float64, then a float64 column
+      `train-<metric>` and `validation-<metric>` for each metric of whole epochs.
+    * `events`: one row per other record: run, node, epoch, kind category, text string, value float64,
+      time, line.
+    * `unparsed`: text that looks like a record and was not read: line, text, reason.
+    * `warnings`: findings about the log: code, line, text.
+
+    With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
+    `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect, and
+    `lines` counts all lines.
+    """
+
+    name: str
+    speed: pd.DataFrame
+    metrics: pd.DataFrame
+    epochs: pd.DataFrame
+    events: pd.DataFrame
+    unparsed: pd.DataFrame
+    warnings: pd.DataFrame
+    hparams: dict[str, Any] = field(default_factory=dict)
+    dialects: dict[str, int] = field(default_factory=dict)
+    lines: int = 0
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything at all was read."""
+        return bool(len(self.speed) or len(self.metrics) or len(self.events))
+
+
+def read_log(source: Source, *, dialect: str | None = None) -> RunLog:
+    """Read one log: a path, `-` for standard input, an open binary file, or bytes.
+
+    Files compressed with gzip, xz, bzip2 and zstd are opened. A log without a single record gives
+    empty tables. `dialect` is the name of the one dialect to read; None tries all.
+
+    Raises:
+        LogError: the source is missing, unreadable, damaged from its start or not text.
+        UnknownDialectError: there is no such dialect.
+    """
+    return build_tables(read_columns([source], dialect=dialect), with_file=False)
+
+
+def read_logs(sources: Sequence[Source], *, dialect: str | None = None) -> RunLog:
+    """Read many logs as one; each table gets a category column `file` in front.
+
+    Raises:
+        LogError: as `read_log`, naming the file.
+    """
+    return build_tables(read_columns(sources, dialect=dialect), with_file=True)
+
+
+def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
+    """The tables of what was read."""
+    speed = _speed(columns.speed)
+    metrics = _metrics(columns.metrics)
+    events = _events(columns.events)
+    unparsed = _notes(columns.unparsed, ("line", "text", "reason"))
+    warnings = _notes(columns.findings, ("code", "line", "text"))
+    tables = {
+        "speed": speed,
+        "metrics": metrics,
+        "epochs": _epochs(speed, metrics, events),
+        "events": events,
+        "unparsed": unparsed,
+        "warnings": warnings,
+    }
+    for name, table in tables.items():
+        tables[name] = (
+            _with_file_names(table, columns.files) if with_file else table.drop(columns="file")
+        )
+    return RunLog(
+        name=", ".join(columns.files),
+        **tables,
+        hparams=_hparams(columns.events),
+        dialects=dict(columns.dialect_lines),
+        lines=columns.lines,
+    )
+
+
+def _speed(rows: SpeedColumns) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            **_place(rows),
+            "batch_start": _integers(rows.batch_start),
+            "batch_end": _integers(rows.batch_end),
+            "split": _category(rows.split, SPLITS),
+            "samples_per_sec": _values(rows.samples_per_sec),
+            "time": _times(rows.time),
+            "line": _values(rows.line),
+        }
+    )
+
+
+def _metrics(rows: MetricColumns) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            **_place(rows),
+            "batch_start": _integers(rows.batch_start),
+            "batch_end": _integers(rows.batch_end),
+            "split": _category(rows.split, SPLITS),
+            "scope": _category(rows.scope, SCOPES),
+            "metric": _category(rows.metric, rows.names),
+            "value": _values(rows.value),
+            "time": _times(rows.time),
+            "line": _values(rows.line),
+        }
+    )
+
+
+def _events(rows: EventColumns) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            **_place(rows),
+            "kind": pd.Categorical(rows.kind, categories=sorted(set(rows.kind))),
+            "text": pd.array(rows.text, dtype="string"),
+            "value": _values(rows.value),
+            "time": _times(rows.time),
+            "line": _values(rows.line),
+        }
+    )
+
+
+def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, Any] = {"file": pd.array([file for file, _ in notes], dtype="int64")}
+    for name in names:
+        dtype = "int64" if name == "line" else "string"
+        columns[name] = pd.array([getattr(note, name) for _, note in notes], dtype=dtype)
+    return pd.DataFrame(columns)
+
+
+def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """One row for each epoch of each run, from the long tables."""
+    import pandas as pd
+
+    keys = ["file", "run", "node", "epoch"]
+    grouping = {"by": keys, "dropna": False, "observed": True, "sort": True}
+    frames = [
+        table.loc[table["epoch"].notna(), [*keys, "line"]] for table in (speed, metrics, events)
+    ]
+    every = pd.concat(frames).groupby(**grouping)["line"].max().rename("line").reset_index()
+
+    training = speed[(speed["split"] == "train") & speed["epoch"].notna()].groupby(**grouping)
+    times = events[(events["kind"] == "time_cost") & events["epoch"].notna()].groupby(**grouping)
+    summary = {
+        "time_cost": times["value"].last(),
+        "speed_median": training["samples_per_sec"].median(),
+        "batches": training["batch_end"].max(),
+    }
+    table = every
+    for name, column in summary.items():
+        table = table.merge(column.rename(name).reset_index(), on=keys, how="left")
+    table["batches"] = table["batches"].astype("Int64")
+    table["lr"] = _learning_rates(table, events)
+    whole = metrics[metrics["scope"] == "epoch"]
+    names = whole["split"].astype(str) + "-" + whole["metric"].astype(str)
+    for split in SPLITS:
+        for name in names[whole["split"] == split].unique():
+            column = whole[names == name].groupby(**grouping)["value"].last()
+            table = table.merge(column.rename(name).reset_index(), on=keys, how="left")
+    return table.drop(columns="line")
+
+
+def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[float]:
+    """The rate last set before an epoch's last line; missing until the log sets one."""
+    import pandas as pd
+
+    changes = events.loc[events["kind"] == "lr", ["file", "run", "line", "value"]].sort_values(
+        "line"
+    )
+    ends = epochs[["file", "run", "line"]].reset_index().sort_values("line")
+    merged = pd.merge_asof(ends, changes, on="line", by=["file", "run"])
+    return merged.set_index("index")["value"].reindex(epochs.index).astype("float64")
+
+
+def _hparams(events: EventColumns) -> dict[str, Any]:
+    """The last `Namespace(...)`; a value that is no literal stays as its text."""
+    for kind, text in zip(reversed(events.kind), reversed(events.text), strict=True):
+        if kind == "start" and "Namespace(" in text:
+            try:
+                call = ast.parse(text[text.index("Namespace(") :].rstrip(), mode="eval").body
+            except (SyntaxError, ValueError, MemoryError, RecursionError):
+                return {}
+            keywords = call.keywords if isinstance(call, ast.Call) else []
+            return {word.arg: _literal(word.value) for word in keywords if word.arg}
+    return {}
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
+
+
+def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:
+    return {
+        "file": _values(rows.file),
+        "run": _values(rows.run),
+        "node": _integers(rows.node),
+        "epoch": _integers(rows.epoch),
+    }
+
+
+def _values(column: array[Any]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.array(column)
+
+
+def _integers(column: array[int]) -> pd.arrays.IntegerArray:
+    import numpy as np
+    import pandas as pd
+
+    from fitlog_parsers import MISSING
+
+    values = np.array(column, dtype="int64")
+    mask = values == MISSING
+    values[mask] = 0
+    return pd.arrays.IntegerArray(values, mask)
+
+
+def _times(column: array[int]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.array(column, dtype="int64").view("datetime64[us]")
+
+
+def _category(codes: array[int], names: Sequence[str]) -> pd.Categorical:
+    import numpy as np
+    import pandas as pd
+
+    return pd.Categorical.from_codes(np.array(codes, dtype="int32"), categories=list(names))
+
+
+def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = list(dict.fromkeys(files))
+    codes = table.pop("file").map({i: names.index(name) for i, name in enumerate(files)})
+    table.insert(0, "file", pd.Categorical.from_codes(codes.astype("int32"), categories=names))
+    return table

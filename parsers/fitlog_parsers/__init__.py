@@ -1,0 +1,35 @@
+"""Text of MXNet training logs in, records out. Knows no pandas, no printing, no clock and no plots."""
+
+from fitlog_parsers.columns import MISSING, Columns
+from fitlog_parsers.dialects import DIALECTS, find_dialects
+from fitlog_parsers.errors import FitlogError, LogError, NoRecordsError, UnknownDialectError
+from fitlog_parsers.grammar import Dialect, Rule
+from fitlog_parsers.reader import LogReader
+from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
+from fitlog_parsers.runs import Entry, Finding, Row, Unparsed
+from fitlog_parsers.writer import format_line
+
+__all__ = [
+    "DIALECTS",
+    "MISSING",
+    "Columns",
+    "Dialect",
+    "Entry",
+    "Event",
+    "Finding",
+    "FitlogError",
+    "LogError",
+    "LogReader",
+    "Metric",
+    "NoRecordsError",
+    "Record",
+    "Row",
+    "Rule",
+    "Scope",
+    "Speed",
+    "Split",
+    "UnknownDialectError",
+    "Unparsed",
+    "find_dialects",
+    "format_line",
+]

@@ -1,0 +1,182 @@
+"""Rows as columns: compact typed buffers that the reader fills and the tables are made of.
+
+Standard library arrays, so that judging a log needs no numpy; numpy and pandas take them over without
+copying. A missing integer is `MISSING`, the very pattern that numpy's NaT has.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from typing import Final
+
+from fitlog_parsers.records import Event, Metric, Scope, Speed, Split
+from fitlog_parsers.runs import Entry, Finding, Row, Unparsed
+
+MISSING: Final = -(2**63)
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation")
+SCOPES: Final[tuple[Scope, ...]] = ("window", "running", "epoch")
+_SPLIT_CODES: Final = {name: code for code, name in enumerate(SPLITS)}
+_SCOPE_CODES: Final = {name: code for code, name in enumerate(SCOPES)}
+
+
+class _RowColumns:
+    """What every table has: the place of each row. `file` indexes `Columns.files`."""
+
+    def __init__(self) -> None:
+        self.file = array("i")
+        self.run = array("q")
+        self.node = array("q")
+        self.epoch = array("q")
+        self.time = array("q")
+        self.line = array("q")
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def _add_place(self, file: int, row: Row) -> None:
+        self.file.append(file)
+        self.run.append(row.run)
+        self.node.append(_or_missing(row.node))
+        self.epoch.append(_or_missing(row.record.epoch))
+        self.time.append(_or_missing(row.time))
+        self.line.append(row.line)
+
+
+class SpeedColumns(_RowColumns):
+    """One row per throughput report; `split` holds codes into SPLITS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch_start = array("q")
+        self.batch_end = array("q")
+        self.split = array("b")
+        self.samples_per_sec = array("d")
+
+    def add(self, file: int, row: Row, speed: Speed) -> None:
+        self._add_place(file, row)
+        self.batch_start.append(_or_missing(speed.batch_start))
+        self.batch_end.append(_or_missing(speed.batch_end))
+        self.split.append(_SPLIT_CODES[speed.split])
+        self.samples_per_sec.append(speed.samples_per_sec)
+
+
+class MetricColumns(_RowColumns):
+    """One row per metric value; `split`, `scope` and `metric` hold codes into SPLITS, SCOPES, `names`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batch_start = array("q")
+        self.batch_end = array("q")
+        self.split = array("b")
+        self.scope = array("b")
+        self.metric = array("i")
+        self.value = array("d")
+        self._codes: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics' names in order of appearance."""
+        return list(self._codes)
+
+    def add(self, file: int, row: Row, metric: Metric) -> None:
+        self._add_place(file, row)
+        self.batch_start.append(_or_missing(metric.batch_start))
+        self.batch_end.append(_or_missing(metric.batch_end))
+        self.split.append(_SPLIT_CODES[metric.split])
+        self.scope.append(_SCOPE_CODES[metric.scope])
+        self.metric.append(self._codes.setdefault(metric.metric, len(self._codes)))
+        self.value.append(metric.value)
+
+    def settle_scopes(self, begin: int) -> None:
+        """Tell running means from windows in the rows from `begin` on, one file's.
+
+        Both begin as `[0-20]`; a second range of the epoch that begins at 0 shows which it is
+        (callback.py, Speedometer with auto_reset=False, 1.4 on).
+        """
+        window, running = _SCOPE_CODES["window"], _SCOPE_CODES["running"]
+        from_zero = [
+            (i, (self.run[i], self.node[i], self.split[i]))
+            for i in range(begin, len(self))
+            if self.batch_start[i] == 0 and self.scope[i] == window
+        ]
+        first_end: dict[tuple[int, ...], int] = {}
+        series_of_means = {
+            series
+            for i, series in from_zero
+            if first_end.setdefault((*series, self.epoch[i]), self.batch_end[i])
+            != self.batch_end[i]
+        }
+        for i, series in from_zero:
+            if series in series_of_means:
+                self.scope[i] = running
+
+
+class EventColumns(_RowColumns):
+    """One row per other record; `value` is nan where the record states none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kind: list[str] = []
+        self.text: list[str] = []
+        self.value = array("d")
+
+    def add(self, file: int, row: Row, event: Event) -> None:
+        self._add_place(file, row)
+        self.kind.append(event.kind)
+        self.text.append(event.text)
+        self.value.append(float("nan") if event.value is None else event.value)
+
+
+class Columns:
+    """All that was read of one or many logs.
+
+    `unparsed` and `findings` pair an index into `files` with the entry; `lines` counts all lines,
+    `dialect_lines` those with a record by dialect.
+    """
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.speed = SpeedColumns()
+        self.metrics = MetricColumns()
+        self.events = EventColumns()
+        self.unparsed: list[tuple[int, Unparsed]] = []
+        self.findings: list[tuple[int, Finding]] = []
+        self.lines = 0
+        self.dialect_lines: Counter[str] = Counter()
+        self._first_metric = 0
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything at all was read."""
+        return bool(len(self.speed) or len(self.metrics) or len(self.events))
+
+    def begin_file(self, name: str) -> None:
+        """The entries that follow come from the file `name`."""
+        self.files.append(name)
+        self._first_metric = len(self.metrics)
+
+    def end_file(self, lines: int, dialect_lines: Counter[str]) -> None:
+        """Count the lines of the file that has been read, and settle what only the whole of it tells."""
+        self.lines += lines
+        self.dialect_lines.update(dialect_lines)
+        self.metrics.settle_scopes(self._first_metric)
+
+    def add(self, entry: Entry) -> None:
+        """Take in one entry of the file begun last."""
+        file = len(self.files) - 1
+        match entry:
+            case Row(record=Speed() as speed):
+                self.speed.add(file, entry, speed)
+            case Row(record=Metric() as metric):
+                self.metrics.add(file, entry, metric)
+            case Row(record=Event() as event):
+                self.events.add(file, entry, event)
+            case Unparsed():
+                self.unparsed.append((file, entry))
+            case Finding():
+                self.findings.append((file, entry))
+
+
+def _or_missing(value: int | None) -> int:
+    return MISSING if value is None else value

@@ -1,0 +1,24 @@
+"""The dialects that fitlog reads, one module each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fitlog_parsers.dialects.module import MODULE
+from fitlog_parsers.errors import UnknownDialectError
+from fitlog_parsers.grammar import Dialect
+
+DIALECTS: Final[tuple[Dialect, ...]] = (MODULE,)
+
+
+def find_dialects(name: str | None) -> tuple[Dialect, ...]:
+    """The dialect called `name`, or all of them for None.
+
+    Raises:
+        UnknownDialectError: there is none of that name.
+    """
+    found = tuple(dialect for dialect in DIALECTS if name in (None, dialect.name))
+    if not found:
+        known = ", ".join(dialect.name for dialect in DIALECTS)
+        raise UnknownDialectError(f"no dialect named {name!r}; known: {known}")
+    return found

@@ -1,0 +1,249 @@
+"""MXNet's `Module.fit`, `FeedForward.fit` and their callbacks, 0.7 to 1.9.
+
+Versions differ in the batch bounds (`[50]`, from 1.4 on `[0-50]`), in how many metrics stand on a
+line (up to 0.9 one, `Train-` before its name) and in the word before the epoch (`Iteration` in
+2015). Documents often turn the tabs between fields into blanks.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, compile_pattern
+from fitlog_parsers.records import Event, Metric, Record, Speed, Split
+
+_BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
+_SPEED = rf"\s++Speed:[ ]*+(?P<samples_per_sec>{FLOAT})[ ]samples/sec"
+_TAB_FIELD = rf"\t++[ ]*+{NAME}={FLOAT}{FIELD_END}"
+_BLANK_FIELD = rf"[ ]++(?!Epoch\[)[^\s=,]++={FLOAT}(?=\s|$)"
+_FIELDS = rf"(?P<fields>(?:{_TAB_FIELD})*+(?:{_BLANK_FIELD})*+)"
+_EPOCH = rf"(?:Epoch|Iteration)\[(?P<epoch>{INT})\][ ]"
+
+_SPLIT_TABS = compile_pattern(rf"\t++[ ]*+(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}")
+_SPLIT_BLANKS = compile_pattern(rf"[ ]++(?P<metric>[^\s=,]++)=(?P<value>{FLOAT})(?=\s|$)")
+
+
+def _integer(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+def _speed(match: re.Match[str]) -> tuple[Record, ...]:
+    found = match.groupdict()
+    epoch = _integer(found.get("epoch"))
+    batch_start = _integer(found.get("batch_start"))
+    batch_end = int(found["batch_end"])
+    records: list[Record] = [
+        Speed(
+            epoch=epoch,
+            batch_start=batch_start,
+            batch_end=batch_end,
+            samples_per_sec=float(found["samples_per_sec"]),
+        )
+    ]
+    fields = found.get("fields") or ""
+    if fields:
+        splitter = _SPLIT_TABS if fields[0] == "\t" else _SPLIT_BLANKS
+        for metric, value in splitter.findall(fields):
+            records.append(
+                Metric(
+                    epoch=epoch,
+                    batch_start=batch_start,
+                    batch_end=batch_end,
+                    split="train",
+                    scope="window",
+                    metric=metric.removeprefix("Train-"),
+                    value=float(value),
+                )
+            )
+    return tuple(records)
+
+
+def _epoch_metric(match: re.Match[str]) -> tuple[Record, ...]:
+    split: Split = "train" if match["split"] == "Train" else "validation"
+    return (
+        Metric(
+            epoch=int(match["epoch"]),
+            split=split,
+            scope="epoch",
+            metric=match["metric"],
+            value=float(match["value"]),
+        ),
+    )
+
+
+def _train_metric(match: re.Match[str]) -> tuple[Record, ...]:
+    return (
+        Metric(
+            epoch=int(match["epoch"]),
+            batch_end=int(match["batch_end"]),
+            split="train",
+            scope="running",
+            metric=match["metric"],
+            value=float(match["value"]),
+        ),
+    )
+
+
+def _event(kind: str, match: re.Match[str]) -> tuple[Record, ...]:
+    found = match.groupdict()
+    value = found.get("value")
+    return (
+        Event(
+            kind=kind,
+            text=match[0].rstrip(),
+            epoch=_integer(found.get("epoch")),
+            value=None if value is None else float(value),
+        ),
+    )
+
+
+def _time_cost(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("time_cost", match)
+
+
+def _reset(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("reset", match)
+
+
+def _start(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("start", match)
+
+
+def _checkpoint(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("checkpoint", match)
+
+
+def _optimizer_state(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("optimizer_state", match)
+
+
+def _lr(match: re.Match[str]) -> tuple[Record, ...]:
+    return _event("lr", match)
+
+
+MODULE = Dialect(
+    name="module",
+    title="MXNet Module.fit, FeedForward.fit and their callbacks, 0.7 to 1.9",
+    rules=(
+        Rule(
+            name="speed",
+            starts=("Epoch[", "Iteration["),
+            pattern=compile_pattern(rf"{_EPOCH}Batch[ ]?\[{_BOUNDS}\]{_SPEED}{_FIELDS}"),
+            build=_speed,
+            example="Epoch[0] Batch [0-20]\tSpeed: 257.26 samples/sec\taccuracy=0.968571",
+            source="callback.py, Speedometer.__call__, 0.7 on",
+            decimals=6,
+        ),
+        Rule(
+            name="epoch metric",
+            starts=("Epoch[", "Iteration["),
+            pattern=compile_pattern(
+                rf"{_EPOCH}(?P<split>Train|Validation)-(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}"
+            ),
+            build=_epoch_metric,
+            example="Epoch[0] Validation-accuracy=0.971000",
+            source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
+            decimals=6,
+        ),
+        Rule(
+            name="time cost",
+            starts=("Epoch[", "Iteration["),
+            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{FLOAT}){FIELD_END}"),
+            build=_time_cost,
+            example="Epoch[0] Time cost=12.345",
+            source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
+            decimals=3,
+        ),
+        Rule(
+            name="reset",
+            starts=("Epoch[", "Iteration["),
+            pattern=compile_pattern(rf"{_EPOCH}Resetting[ ]Data[ ]Iterator"),
+            build=_reset,
+            example="Epoch[0] Resetting Data Iterator",
+            source="model.py, _train_multi_device",
+        ),
+        Rule(
+            name="speed without metric",
+            starts=("Iter[",),
+            pattern=compile_pattern(rf"Iter\[(?P<epoch>{INT})\][ ]Batch[ ]\[{_BOUNDS}\]{_SPEED}"),
+            build=_speed,
+            example="Iter[0] Batch [50]\tSpeed: 31067.45 samples/sec",
+            source="callback.py, Speedometer.__call__ without a metric, 2015 on",
+        ),
+        Rule(
+            name="train metric",
+            starts=("Iter[",),
+            pattern=compile_pattern(
+                rf"""Iter\[(?P<epoch>{INT})\][ ]Batch\[(?P<batch_end>{INT})\]
+                [ ]Train-(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}"""
+            ),
+            build=_train_metric,
+            example="Iter[0] Batch[50] Train-accuracy=0.910000",
+            source="callback.py, log_train_metric",
+            decimals=6,
+        ),
+        Rule(
+            name="speed without epoch",
+            starts=("Batch [",),
+            # Behind `] ` it is the rest of an epoch's line that no rule above could read.
+            pattern=compile_pattern(rf"(?<!\][ ])Batch[ ]\[(?P<batch_end>{INT})\]{_SPEED}"),
+            build=_speed,
+            example="Batch [50]\tSpeed: 1034.50 samples/sec",
+            source="callback.py, Speedometer of 2015-09; common/fit.py, --test-io",
+        ),
+        Rule(
+            name="start with arguments",
+            starts=("start with arguments Namespace(", "Namespace("),
+            pattern=compile_pattern(r"(?:start[ ]with[ ]arguments[ ])?Namespace\(.*\)[ \t\r]*+$"),
+            build=_start,
+            example="start with arguments Namespace(batch_size=128, lr=0.1, network='resnet')",
+            source="example/image-classification/common/fit.py, fit",
+        ),
+        Rule(
+            name="start on devices",
+            starts=("Start training with [",),
+            pattern=compile_pattern(r"Start[ ]training[ ]with[ ]\[[^\]]*+\]"),
+            build=_start,
+            example="Start training with [cpu(0)]",
+            source="model.py, FeedForward.fit",
+        ),
+        Rule(
+            name="checkpoint",
+            starts=('Saved checkpoint to "',),
+            pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
+            build=_checkpoint,
+            example='Saved checkpoint to "model-0001.params"',
+            source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
+        ),
+        Rule(
+            name="optimizer state",
+            starts=('Saved optimizer state to "',),
+            pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
+            build=_optimizer_state,
+            example='Saved optimizer state to "model-0001.states"',
+            source="module/module.py, Module.save_checkpoint",
+        ),
+        Rule(
+            name="lr change",
+            starts=("Update[",),
+            pattern=compile_pattern(
+                rf"""Update\[{INT}\]:[ ](?:Change[ ]learning[ ]rate[ ]to|
+                now[ ]learning[ ]rate[ ]arrived[ ]at)[ ](?P<value>{FLOAT})
+                (?:,[ ]will[ ]not[ ]change[ ]in[ ]the[ ]future)?"""
+            ),
+            build=_lr,
+            example="Update[1001]: Change learning rate to 5.00000e-02",
+            source="lr_scheduler.py, FactorScheduler and MultiFactorScheduler",
+        ),
+        Rule(
+            name="lr of a resumed epoch",
+            starts=("Adjust learning rate to ",),
+            pattern=compile_pattern(
+                rf"Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{FLOAT})[ ]for[ ]epoch[ ](?P<epoch>{INT})"
+            ),
+            build=_lr,
+            example="Adjust learning rate to 1.000000e-03 for epoch 30",
+            source="example/image-classification/common/fit.py, _get_lr_scheduler",
+        ),
+    ),
+)

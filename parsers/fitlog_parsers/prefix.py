@@ -1,0 +1,54 @@
+"""What stands before a record on its line: the time stamp and the rank of the node that wrote it.
+
+The text before a record is free: loggers, levels, colours, quotation marks of documents, another
+program's output. Only what can be told for certain is taken from it, and no time is invented: a
+stamp without its date, or with day and month in an unknown order, is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+ANSI = re.compile(r"\x1b\[[0-9;]*+[A-Za-z]")
+
+_TIME = re.compile(
+    r"(?<![0-9])([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?"
+)
+_NODE = re.compile(r"\bNode\[([0-9]{1,9})\]")
+_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+# A prefix is short; what lies further back is other output and costs time.
+_REACH = 256
+
+
+class Prefix(NamedTuple):
+    """`time` in microseconds since 1970 on the writer's own clock, `node` the rank; None: not said."""
+
+    time: int | None
+    node: int | None
+
+
+_NOTHING = Prefix(None, None)
+
+
+def parse_prefix(text: str) -> Prefix:
+    """Read what the text before a record says; of several stamps or ranks the last one counts."""
+    if not text:
+        return _NOTHING
+    text = text[-_REACH:]
+    nodes = _NODE.findall(text)
+    return Prefix(_time(text), int(nodes[-1]) if nodes else None)
+
+
+def _time(text: str) -> int | None:
+    found = _TIME.findall(text)
+    if not found:
+        return None
+    *calendar, fraction = found[-1]
+    try:
+        moment = datetime(*map(int, calendar))
+    except ValueError:  # 2017-02-30: looks like a date and is none
+        return None
+    return (moment - _EPOCH) // _MICROSECOND + int(fraction.ljust(6, "0") or 0)

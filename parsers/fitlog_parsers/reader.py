@@ -1,0 +1,211 @@
+"""Bytes of a log in, entries out: the one reader for files, pipes and logs that still grow.
+
+Lines end at `\\n` alone; a bare carriage return is a progress bar's, inside a line. A line is bounded,
+so memory stays flat whatever comes. Nothing depends on how the input was cut into pieces.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from fitlog_parsers.dialects import DIALECTS
+from fitlog_parsers.grammar import Dialect, Rule
+from fitlog_parsers.prefix import ANSI, parse_prefix
+from fitlog_parsers.records import Record
+from fitlog_parsers.runs import Entry, Line, RunTracker, Unparsed
+
+MAX_LINE_BYTES: Final = 1 << 20
+_SHOWN = 200
+# Text of this kind that no rule reads is reported, not passed over.
+_RESEMBLES_RECORD = re.compile(
+    r"samples/s|\b(?:Train|Validation)-[^\s=]+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
+)
+_LAST_NUMBER = re.compile(r"[0-9](?:\.([0-9]*))?$")
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_LONGEST_BOM: Final = 3
+
+
+class LogReader:
+    """Feed it the pieces of one log as they come, then close it; both give the entries settled so far.
+
+    `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
+    whether a NUL byte was met (a binary file, or a hole that a crash left).
+    """
+
+    def __init__(self, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
+        self.lines = 0
+        self.dialect_lines: Counter[str] = Counter()
+        self.has_nul = False
+        self._rules = _by_start(dialects)
+        self._starts = re.compile(
+            "|".join(map(re.escape, sorted(self._rules, key=len, reverse=True)))
+        )
+        self._trackers: dict[int | None, RunTracker] = {}
+        self._transcoder = _Transcoder()
+        self._rest = bytearray()
+        self._too_long = False
+
+    def feed(self, data: bytes) -> list[Entry]:
+        """Read a piece of the log, of any length."""
+        return self._feed(self._transcoder.decode(data))
+
+    def close(self) -> list[Entry]:
+        """Read what is left: a last line without its end, and lines held until now."""
+        entries = self._feed(self._transcoder.decode(b"", final=True))
+        if self._rest or self._too_long:
+            entries += self._line(bytes(self._rest), ended=False)
+            self._rest.clear()
+        for tracker in self._trackers.values():
+            entries += tracker.close()
+        return entries
+
+    def _feed(self, data: bytes) -> list[Entry]:
+        self.has_nul = self.has_nul or b"\0" in data
+        entries: list[Entry] = []
+        cut = data.rfind(b"\n")
+        if cut >= 0:
+            self._rest += data[:cut]
+            for line in bytes(self._rest).split(b"\n"):
+                entries += self._line(line, ended=True)
+            self._rest.clear()
+        self._rest += data[cut + 1 :]
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._too_long = True
+            del self._rest[_SHOWN:]
+        return entries
+
+    def _line(self, raw: bytes, *, ended: bool) -> Iterator[Entry]:
+        self.lines += 1
+        if self._too_long or len(raw) > MAX_LINE_BYTES:
+            self._too_long = False
+            yield Unparsed(
+                line=self.lines,
+                text=_decode(raw[:_SHOWN]),
+                reason=f"a line of more than {MAX_LINE_BYTES:,} bytes",
+            )
+            return
+        text = _decode(raw)
+        if "\x1b" in text:
+            text = ANSI.sub("", text)
+        yield from self._scan(text, ended=ended)
+
+    def _scan(self, text: str, *, ended: bool) -> Iterator[Entry]:
+        """Every record on the line: torn writes glue several together, other output precedes them."""
+        position, dialects = 0, set[str]()
+        while (start := self._starts.search(text, position)) is not None:
+            begin = start.start()
+            yield from self._pass_over(text[position:begin], after_record=bool(dialects))
+            found = self._match(text, begin, start[0])
+            if found is None:
+                # The next start on the line may be a record's; up to there nothing can be read.
+                later = self._starts.search(text, start.end())
+                end = later.start() if later else len(text)
+                yield self._unparsed(text[begin:end], "no rule reads this")
+                position = end
+                continue
+            rule, dialect, match = found
+            records, end = rule.build(match), match.end()
+            if not ended and _is_torn(text, end, rule):
+                records, end = self._read_whole_part(text, begin, start[0])
+                yield self._unparsed(text[end:], "the log ends within this number")
+                text = text[:end]
+            if records:
+                dialects.add(dialect)
+                yield from self._place(text[position:begin], records)
+            position = end
+        yield from self._pass_over(text[position:], after_record=bool(dialects), to_end=True)
+        self.dialect_lines.update(dialects)
+
+    def _match(self, text: str, begin: int, start: str) -> tuple[Rule, str, re.Match[str]] | None:
+        for rule, dialect in self._rules[start]:
+            if (match := rule.pattern.match(text, begin)) is not None:
+                return rule, dialect, match
+        return None
+
+    def _read_whole_part(self, text: str, begin: int, start: str) -> tuple[tuple[Record, ...], int]:
+        """The records of a torn line without its last field, and where they end."""
+        cut = max(text.rfind("\t"), text.rfind(" "))
+        found = self._match(text[:cut], begin, start) if cut > begin else None
+        if found is None:
+            return (), begin
+        rule, _, match = found
+        return rule.build(match), match.end()
+
+    def _place(self, before: str, records: tuple[Record, ...]) -> Iterator[Entry]:
+        prefix = parse_prefix(before)
+        tracker = self._trackers.get(prefix.node)
+        if tracker is None:
+            tracker = self._trackers[prefix.node] = RunTracker()
+        yield from tracker.add(
+            Line(number=self.lines, node=prefix.node, time=prefix.time, records=records)
+        )
+
+    def _pass_over(
+        self, text: str, *, after_record: bool, to_end: bool = False
+    ) -> Iterator[Unparsed]:
+        """Free text beside records, reported where it resembles a record or is the rest of one."""
+        if not text or text.isspace():
+            return
+        if _RESEMBLES_RECORD.search(text):
+            yield self._unparsed(text, "no rule reads this")
+        elif after_record and (to_end or text[0] == "\t"):
+            yield self._unparsed(text, "text after the record")
+
+    def _unparsed(self, text: str, reason: str) -> Unparsed:
+        return Unparsed(line=self.lines, text=text.strip(), reason=reason)
+
+
+class _Transcoder:
+    """UTF-16 with a byte order mark (what Windows' redirection writes) to UTF-8; all else as it is."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._decided = False
+
+    def decode(self, data: bytes, *, final: bool = False) -> bytes:
+        if not self._decided:
+            self._head += data
+            if len(self._head) < _LONGEST_BOM and not final:
+                return b""
+            data, self._decided = self._decide(), True
+        if self._decoder is None:
+            return data
+        return self._decoder.decode(data, final).encode("utf-8", "backslashreplace")
+
+    def _decide(self) -> bytes:
+        for bom, encoding in _BOMS:
+            if self._head.startswith(bom):
+                if encoding != "utf-8":
+                    self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+                return self._head[len(bom) :]
+        return self._head
+
+
+def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]]:
+    rules: dict[str, list[tuple[Rule, str]]] = {}
+    for dialect in dialects:
+        for rule in dialect.rules:
+            for start in rule.starts:
+                rules.setdefault(start, []).append((rule, dialect.name))
+    return rules
+
+
+def _decode(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _is_torn(text: str, stop: int, rule: Rule) -> bool:
+    """Whether the number that ends an unfinished last line has fewer digits than its writer prints."""
+    if rule.decimals is None or stop < len(text):
+        return False
+    number = _LAST_NUMBER.search(text)
+    return number is not None and len(number[1] or "") < rule.decimals
