@@ -1,0 +1,345 @@
+"""The command `fitlog`: parses options, calls one function, prints, and gives the exit code.
+
+0 fine; 1 regression; 2 wrong usage, unreadable or missing data; 3 inconclusive; 130 interrupted.
+Whatever a command needs is imported when it runs: `fitlog --help` loads none of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fitlog.run.launch import RunResult
+    from fitlog.tables import RunLog
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fitlog",
+    help="Run, read, plot and judge trainings with MXNet's Module.fit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs more time than most commands
+)
+
+
+class Table(enum.StrEnum):
+    """What `fitlog parse` can print."""
+
+    SPEED = "speed"
+    METRICS = "metrics"
+    EPOCHS = "epochs"
+    EVENTS = "events"
+    UNPARSED = "unparsed"
+    WARNINGS = "warnings"
+
+
+class TableFormat(enum.StrEnum):
+    """How `fitlog parse` writes a table."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class ReportFormat(enum.StrEnum):
+    """How `fitlog check` writes its verdict."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Network(enum.StrEnum):
+    """What `fitlog run` can train."""
+
+    LENET = "lenet"
+    MLP = "mlp"
+
+
+class Undecided(enum.StrEnum):
+    """What becomes of an inconclusive verdict."""
+
+    FAIL = "fail"
+    PASS = "pass"
+
+
+Logs = Annotated[
+    list[str], typer.Argument(metavar="LOG...", help="Log files, or - for standard input.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from fitlog import __version__
+
+        typer.echo(f"fitlog {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    network: Annotated[Network, typer.Option(help="The network to train.")] = Network.LENET,
+    num_epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 15,
+    batch_size: Annotated[int, typer.Option(help="Images in a batch.")] = 64,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.1,
+    optimizer: Annotated[
+        str, typer.Option(help="Any of MXNet's; sgd and nag get a momentum of 0.9.")
+    ] = "sgd",
+    disp_batches: Annotated[int, typer.Option(help="Report the speed every so many batches.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the initial weights and of the shuffling.")] = 0,
+    out: Annotated[Path, typer.Option(help="The folder that runs are put in.")] = Path("runs"),
+    name: Annotated[
+        str | None, typer.Option(help="Ends the name of the run's folder.  [default: the network]")
+    ] = None,
+) -> None:
+    """Train a small network on handwritten digits with MXNet, and record the run.
+
+    Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
+    """
+    with _user_errors():
+        from fitlog.run.launch import RunOptions, train
+
+        result = train(
+            RunOptions(
+                network=network.value,
+                num_epochs=num_epochs,
+                batch_size=batch_size,
+                lr=lr,
+                optimizer=optimizer,
+                disp_batches=disp_batches,
+                seed=seed,
+                out=out,
+                name=name,
+            )
+        )
+        _print_summary(result)
+
+
+@app.command()
+def parse(
+    logs: Logs,
+    table: Annotated[Table, typer.Option(help="What to print.")] = Table.EPOCHS,
+    form: Annotated[
+        TableFormat | None,
+        typer.Option("--format", help="[default: as the ending of --output says, else table]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="Read lines of this dialect only.")] = None,
+) -> None:
+    """Print a table of what training logs say.
+
+    With several logs, a column names the file of each row. What was not read is counted on stderr.
+    """
+    with _user_errors():
+        from fitlog.formats import format_of, write_table
+
+        log = _read(logs, dialect)
+        write_table(getattr(log, table.value), form.value if form else format_of(output), output)
+        _print_doubts(log)
+
+
+@app.command()
+def plot(
+    logs: Logs,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The picture: .png, .svg or .pdf.  [default: beside the first log, .png]",
+        ),
+    ] = None,
+) -> None:
+    """Draw speed and metrics of one training, or of several over each other, as a picture."""
+    with _user_errors():
+        from fitlog.plots import plot_logs, save_figure
+        from fitlog.tables import read_log
+
+        read = [read_log(log) for log in logs]
+        for log in read:
+            _require_records(log)
+        target = output or _picture_beside(logs[0])
+        save_figure(plot_logs(read), target)
+        typer.echo(f"wrote {target}")
+
+
+@app.command()
+def check(
+    candidates: Annotated[
+        list[str], typer.Argument(metavar="CANDIDATE...", help="Logs of the runs to judge.")
+    ],
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOG", help="A log to compare with; may be given several times."),
+    ] = None,
+    tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
+    min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
+    alpha: Annotated[float, typer.Option(help="The rate of false alarms to allow.")] = 0.01,
+    warmup: Annotated[
+        str, typer.Option(metavar="auto|N", help="Windows to drop from each run.")
+    ] = "auto",
+    inconclusive: Annotated[
+        Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
+    ] = Undecided.FAIL,
+    form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+) -> None:
+    """Judge the throughput of a training against that of a baseline.
+
+    Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3 (inconclusive).
+    """
+    with _user_errors():
+        from fitlog.gate import check as check_throughput
+        from fitlog.gate import format_judgement
+
+        judgement = check_throughput(
+            candidates,
+            baseline=baseline or [],
+            tolerance=_fraction("--tolerance", tolerance),
+            min_effect=_fraction("--min-effect", min_effect),
+            alpha=alpha,
+            warm_up=_warm_up(warmup),
+        )
+        if form is ReportFormat.JSON:
+            import json
+
+            typer.echo(json.dumps(judgement.to_dict(), indent=2))
+        else:
+            from fitlog.printable import printable
+
+            typer.echo(printable(format_judgement(judgement), keep="\n"))
+        undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
+        raise typer.Exit(0 if undecided else judgement.exit_code)
+
+
+@contextlib.contextmanager
+def _user_errors() -> Iterator[None]:
+    """What can go wrong for a user becomes a message and an exit code, never a traceback."""
+    from fitlog.errors import FitlogError
+
+    try:
+        yield
+        sys.stdout.flush()
+    except FitlogError as error:
+        raise _failure(str(error)) from None
+    except ValueError as error:  # a setting out of its range
+        raise _failure(str(error)) from None
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough. What is still buffered must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _failure(message: str) -> typer.Exit:
+    from fitlog.printable import printable
+
+    typer.echo(f"fitlog: {printable(message)}", err=True)
+    return typer.Exit(BAD_INPUT)
+
+
+def _read(logs: list[str], dialect: str | None) -> RunLog:
+    from fitlog.tables import read_log, read_logs
+
+    if len(logs) == 1:
+        log = read_log(logs[0], dialect=dialect)
+    else:
+        log = read_logs(logs, dialect=dialect)
+    _require_records(log)
+    return log
+
+
+def _require_records(log: RunLog) -> None:
+    from fitlog.errors import NoRecordsError
+
+    if not log.lines:
+        raise NoRecordsError("is empty", path=log.name)
+    if not log.has_records and log.unparsed.empty:
+        raise NoRecordsError(
+            f"no training record in its {log.lines:,} lines: not a log of Module.fit", path=log.name
+        )
+
+
+def _print_doubts(log: RunLog) -> None:
+    """Say on stderr what the table does not hold."""
+    doubts = []
+    if len(log.unparsed):
+        doubts.append(f"{len(log.unparsed)} pieces of text look like records and were not read (--table unparsed)")
+    if len(log.warnings):
+        doubts.append(f"{len(log.warnings)} warnings (--table warnings)")
+    if doubts:
+        typer.echo(f"fitlog: {'; '.join(doubts)}", err=True)
+
+
+def _picture_beside(log: str) -> Path:
+    return Path("fitlog.png") if log == "-" else Path(log).with_suffix(".png")
+
+
+def _fraction(option: str, text: str) -> float:
+    """`5%`, `2.5%` or `0.05`."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise ValueError(f"{option} {text}: must be a part of the whole, such as 5% or 0.05")
+    return value
+
+
+def _warm_up(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise ValueError(f"--warmup {text}: must be auto or a number of windows")
+    return int(text)
+
+
+def _print_summary(result: RunResult) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    results, folder = result.record["results"], result.folder
+    table = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("validation accuracy", f"{results['validation_accuracy']:.2%}")
+    table.add_row(
+        "best", f"{results['best_validation_accuracy']:.2%} in epoch {results['best_epoch']}"
+    )
+    if results["windows"]:
+        speed = f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']} windows"
+    else:
+        speed = "no speed line: an epoch has no more batches than --disp-batches"
+    table.add_row("throughput", speed)
+    table.add_row("time", f"{result.record['seconds']:.1f} s")
+    table.add_row("folder", str(folder))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print()
+    console.print(table)
+    console.print("\nnext:")
+    for command in (
+        f"fitlog plot {folder}/run.log",
+        f"fitlog parse {folder}/run.log --table speed",
+        f"fitlog check {folder}/run.log --baseline OTHER/run.log",
+    ):
+        console.print(f"  {command}", markup=False)

@@ -1,0 +1,114 @@
+"""Tables as text and files: for people (`table`), spreadsheets (`csv`), programs (`json`, `parquet`).
+
+Floats are written so that they read back the same. A value that was logged as nan or inf is written as
+such; an empty field, or null, means that the log states none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from fitlog.errors import FitlogError
+from fitlog.printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS: Final = ("table", "csv", "json", "parquet")
+_BY_ENDING: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
+
+
+class OutputError(FitlogError):
+    """A file that cannot be written, or not in this way."""
+
+
+def format_of(path: Path | None) -> str:
+    """The format that a file's ending asks for; a table where there is no file or no known ending."""
+    return _BY_ENDING.get(path.suffix.lower(), "table") if path else "table"
+
+
+def write_table(table: pd.DataFrame, form: str, path: Path | None) -> None:
+    """Write a table to a file, or to standard output where `path` is None.
+
+    Raises:
+        OutputError: the file cannot be written, or parquet is asked for on a terminal or without pyarrow.
+    """
+    if form == "parquet":
+        _write_parquet(table, path)
+        return
+    if path is None:
+        for piece in _pieces(table, form):
+            print(printable(piece, keep="\n\t") if sys.stdout.isatty() else piece, end="")  # noqa: T201
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            _write_all(file, _pieces(table, form))
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_all(file: IO[str], pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        file.write(piece)
+
+
+def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
+    if form == "json":
+        yield from _json(table)
+    elif form == "csv":
+        yield _with_text_for_nan(table).to_csv(index=False, lineterminator="\n")
+    else:
+        text = table.to_string(index=False, na_rep="", float_format=_shortest)
+        yield printable(text, keep="\n") + "\n"
+
+
+def _json(table: pd.DataFrame) -> Iterator[str]:
+    columns = list(table.columns)
+    separator = "[\n"
+    for row in table.itertuples(index=False, name=None):
+        yield separator + json.dumps(dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; JSON has no nan and no inf, so these are strings."""
+    import pandas as pd
+
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if value is pd.NA or value is pd.NaT or value is None:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _with_text_for_nan(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy whose float columns say 'nan' where they hold nan, which to_csv would leave empty."""
+    floats = table.select_dtypes("float")
+    return table.assign(
+        **{name: column.astype(object).where(column.notna(), "nan") for name, column in floats.items()}
+    )
+
+
+def _shortest(value: float) -> str:
+    return repr(float(value))
+
+
+def _write_parquet(table: pd.DataFrame, path: Path | None) -> None:
+    if path is None:
+        raise OutputError("parquet is not text: name a file to write with --output")
+    try:
+        import pyarrow  # noqa: F401  # pandas' own message does not say how to get it here
+    except ImportError:
+        raise OutputError('parquet needs one package more: pip install "pyarrow<26"') from None
+    try:
+        table.to_parquet(path, index=False)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None

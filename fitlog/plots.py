@@ -1,0 +1,383 @@
+"""Pictures of trainings: speed over batches, metrics over epochs, one run or several over each other.
+
+Drawn on bare Figures, without pyplot: no display is needed, nothing global is left behind, and the
+import is cheaper.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fitlog.directions import is_higher_better, unit_of
+from fitlog.errors import NoRecordsError
+from fitlog.formats import OutputError
+from fitlog.printable import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fitlog.tables import RunLog
+
+ENDINGS: Final = (".png", ".svg", ".pdf")
+
+# Okabe and Ito's colours, told apart by people who see colours differently (jfly.uni-koeln.de/color).
+_BLUE, _VERMILLION = "#0072B2", "#D55E00"
+_COLORS: Final = (_BLUE, _VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D4E8C", "#7F7F7F")
+_INK, _MUTED, _FAINT = "#22262A", "#6B7278", "#E3E6E8"
+_STYLE: Final[dict[str, Any]] = {
+    "font.size": 10,
+    "axes.edgecolor": "#B8BEC3",
+    "axes.labelcolor": _MUTED,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": _INK,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.8,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "legend.frameon": False,
+    "legend.labelcolor": _INK,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fitlog",
+    "savefig.dpi": 150,
+}
+_MOST_MARKED_EPOCHS: Final = 40
+_MOST_RULED_EPOCHS: Final = 30
+_SMOOTHED_WINDOWS: Final = 24
+_LOG_SCALE_RATIO: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One run as it is drawn: its name, its colour and its rows of the tables."""
+
+    label: str
+    color: str
+    speed: pd.DataFrame
+    metrics: pd.DataFrame
+
+
+def plot_logs(logs: Sequence[RunLog]) -> Figure:
+    """A figure of one or many logs: speed on top, then a panel for each metric.
+
+    Every run in every log is a curve of its own. Of a log with several nodes the first is drawn. Raises
+    NoRecordsError where there is neither a speed nor a metric.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    curves = _curves(logs)
+    metrics = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
+    has_speed = any(len(curve.speed) for curve in curves)
+    if not metrics and not has_speed:
+        raise NoRecordsError("has neither a speed nor a metric to draw", path=logs[0].name)
+    with mpl.rc_context(_STYLE):
+        columns = _columns(len(metrics))
+        rows = -(-len(metrics) // columns)
+        heights = [3.0] * has_speed + [2.6] * rows
+        figure = Figure(figsize=(10 if columns < 3 else 12.5, sum(heights) + 1.0), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)  # type: ignore[union-attr]
+        grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
+        if has_speed:
+            plot_speed(curves, figure.add_subplot(grid[0, :]))
+        for i, metric in enumerate(metrics):
+            row, column = divmod(i, columns)
+            plot_metric(curves, metric, figure.add_subplot(grid[row + has_speed, column]))
+        _title(figure, curves)
+        _legend(figure, curves)
+    return figure
+
+
+def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
+    """Training speed in samples/sec over the batches since the run began.
+
+    Each window is a point; from 24 windows on a running median shows the course. Windows without a
+    finite speed are marked on the upper edge.
+    """
+    import numpy as np
+
+    for curve in curves:
+        x = _batches_since_start(curve.speed)
+        y = curve.speed["samples_per_sec"].to_numpy(copy=True)
+        broken = ~np.isfinite(y)
+        y[broken] = np.nan
+        if len(y) >= _SMOOTHED_WINDOWS:
+            axes.plot(x, y, ".", color=curve.color, alpha=0.4, markersize=6, markeredgewidth=0)
+            axes.plot(x, _running_median(y), color=curve.color, linewidth=1.8)
+        else:
+            axes.plot(x, y, ".-", color=curve.color, linewidth=1.6, markersize=6)
+        _mark_missing(axes, x[broken], curve.color, "no finite speed", top=True)
+    if len(curves) == 1:
+        _rule_epochs(axes, curves[0].speed)
+        _note_median(axes, curves[0].speed)
+    axes.set_title("Throughput")
+    axes.set_xlabel("batches since the run began")
+    axes.set_ylabel("samples/sec")
+    axes.margins(x=0.01, y=0.12)
+    if any(np.isfinite(curve.speed["samples_per_sec"]).any() for curve in curves):
+        _plain_numbers(axes)
+    else:
+        axes.set_yticks([])
+
+
+def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
+    """One metric over epochs: solid where validated, dashed in training, faint within an epoch.
+
+    Values within epoch e stand between e - 0.5 and e + 0.5. A nan breaks the line and is marked on the
+    lower edge. Losses that fall by a factor of 100 get a logarithmic axis.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    alone = len(curves) == 1
+    for curve in curves:
+        rows = curve.metrics[curve.metrics["metric"] == metric]
+        within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
+        colors = {"train": curve.color, "validation": _VERMILLION if alone else curve.color}
+        if alone and len(within):
+            x = _position_in_epoch(within)
+            axes.plot(x, within["value"], color=curve.color, alpha=0.28, linewidth=0.9)
+        for split, style in (("train", "--"), ("validation", "-")):
+            whole = rows[(rows["scope"] == "epoch") & (rows["split"] == split)]
+            if len(whole):
+                _plot_epochs(axes, whole, colors[split], style)
+        if alone:
+            _note_best(axes, rows, metric)
+    axes.set_title(printable(metric), parse_math=False)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(unit_of(metric))
+    axes.margins(y=0.12)
+    axes.set_xlim(*_epoch_limits(curves))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _choose_scale(axes, curves, metric)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write the picture in the format of the path's ending.
+
+    Raises:
+        OutputError: another ending than .png, .svg or .pdf, or a file that cannot be written.
+    """
+    import matplotlib as mpl
+
+    if path.suffix.lower() not in ENDINGS:
+        raise OutputError(f"cannot draw into {path}: the ending must be one of {', '.join(ENDINGS)}")
+    try:
+        with mpl.rc_context(_STYLE), warnings.catch_warnings():
+            # Names in scripts that the font lacks are drawn as boxes; that is all there is to say.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            figure.savefig(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _curves(logs: Sequence[RunLog]) -> list[Curve]:
+    parts = []
+    for log in logs:
+        runs = sorted({*log.speed["run"], *log.metrics["run"]})
+        for run in runs:
+            label = _name(log.name) + (f" (run {run})" if len(runs) > 1 else "")
+            speed, metrics = (
+                _first_node(table[table["run"] == run]) for table in (log.speed, log.metrics)
+            )
+            parts.append((label, speed[(speed["split"] == "train") & speed["batch_end"].notna()], metrics))
+    return [
+        Curve(label=label, color=_COLORS[i % len(_COLORS)], speed=speed, metrics=metrics)
+        for i, (label, speed, metrics) in enumerate(parts)
+    ]
+
+
+def _name(path: str) -> str:
+    """A run's name: of a run folder's `run.log` the folder's, else the file's."""
+    file = Path(path)
+    return printable(file.absolute().parent.name if file.name == "run.log" else file.stem)
+
+
+def _first_node(table: pd.DataFrame) -> pd.DataFrame:
+    nodes = table["node"].dropna()
+    return table if nodes.empty else table[table["node"] == nodes.min()]
+
+
+def _columns(metrics: int) -> int:
+    return {0: 1, 1: 1, 2: 2, 4: 2}.get(metrics, 3)
+
+
+def _batches_per_epoch(rows: pd.DataFrame) -> int:
+    """At least so many: the log names no batch after the last report."""
+    ends = rows["batch_end"].dropna()
+    return int(ends.max()) + 1 if len(ends) else 1
+
+
+def _epoch_limits(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The same for every panel: half an epoch on both sides, or a little of a long run."""
+    epochs = [epoch for curve in curves for epoch in curve.metrics["epoch"].dropna()]
+    first, last = min(epochs, default=0), max(epochs, default=0)
+    pad = max(0.55, 0.02 * (last - first))
+    return first - pad, last + pad
+
+
+def _batches_since_start(speed: pd.DataFrame) -> np.ndarray[Any, Any]:
+    epoch = speed["epoch"].fillna(0)
+    first = epoch.min() if len(epoch) else 0
+    batches = (epoch - first) * _batches_per_epoch(speed) + speed["batch_end"]
+    return batches.to_numpy(dtype="float64", na_value=float("nan"))
+
+
+def _position_in_epoch(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
+    position = rows["epoch"] - 0.5 + (rows["batch_end"] + 1) / (_batches_per_epoch(rows) + 1)
+    return position.to_numpy(dtype="float64", na_value=float("nan"))
+
+
+def _running_median(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    import pandas as pd
+
+    width = max(5, len(values) // 25) | 1
+    return pd.Series(values).rolling(width, center=True, min_periods=1).median().to_numpy()
+
+
+def _plot_epochs(axes: Axes, rows: pd.DataFrame, color: str, style: str) -> None:
+    rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
+    x, y = rows["epoch"].to_numpy(dtype="float64"), rows["value"].to_numpy()
+    marker = "o" if len(x) <= _MOST_MARKED_EPOCHS else ""
+    axes.plot(x, y, style, color=color, marker=marker, markersize=4, linewidth=1.7)
+    _mark_missing(axes, x[y != y], color, "nan", top=False)
+
+
+def _mark_missing(
+    axes: Axes, x: np.ndarray[Any, Any], color: str, text: str, *, top: bool
+) -> None:
+    """Crosses on an edge of the axes where there is no number to draw, the first with a word."""
+    if not len(x):
+        return
+    edge = 0.97 if top else 0.03
+    transform = axes.get_xaxis_transform()
+    axes.plot(x, [edge] * len(x), "x", color=color, markersize=5, transform=transform, clip_on=False)
+    axes.annotate(
+        text,
+        (x[0], edge),
+        xycoords=transform,
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=_MUTED,
+        fontsize=8.5,
+        va="center",
+    )
+
+
+def _rule_epochs(axes: Axes, speed: pd.DataFrame) -> None:
+    """Thin lines where epochs begin, while they are few enough to help."""
+    epochs = sorted(set(speed["epoch"].dropna()))
+    if 1 < len(epochs) <= _MOST_RULED_EPOCHS:
+        step = _batches_per_epoch(speed)
+        axes.grid(visible=False, axis="x")
+        for epoch in epochs[1:]:
+            axes.axvline((epoch - epochs[0]) * step, color=_FAINT, linewidth=0.8, zorder=0)
+
+
+def _note_median(axes: Axes, speed: pd.DataFrame) -> None:
+    import numpy as np
+
+    finite = speed["samples_per_sec"][np.isfinite(speed["samples_per_sec"])]
+    if len(finite):
+        text = f"median {finite.median():,.0f} samples/sec of {len(finite)} windows"
+        axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=_MUTED)
+
+
+def _note_best(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
+    """The best validated value, ringed and written beside its point."""
+    from matplotlib.patheffects import withStroke
+
+    higher = is_higher_better(metric)
+    whole = rows[(rows["scope"] == "epoch") & (rows["split"] == "validation")].dropna(subset=["value"])
+    if higher is None or len(whole) < 2:
+        return
+    best = whole.loc[whole["value"].idxmax() if higher else whole["value"].idxmin()]
+    place = (float(best["epoch"]), float(best["value"]))
+    axes.plot(*place, "o", color="none", markeredgecolor=_VERMILLION, markersize=9)
+    axes.annotate(
+        f"best {best['value']:.4g}, epoch {best['epoch']}",
+        place,
+        xytext=(0, -15 if higher else 10),
+        textcoords="offset points",
+        ha=_towards_middle(best["epoch"], whole["epoch"]),
+        color=_VERMILLION,
+        fontsize=9,
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+    )
+
+
+def _towards_middle(epoch: int, epochs: pd.Series[int]) -> str:
+    """The alignment that keeps a label at this epoch inside the axes."""
+    place = (epoch - epochs.min()) / (epochs.max() - epochs.min())
+    return "left" if place < 0.2 else "right" if place > 0.8 else "center"
+
+
+def _choose_scale(axes: Axes, curves: Sequence[Curve], metric: str) -> None:
+    import numpy as np
+
+    values = np.concatenate(
+        [curve.metrics.loc[curve.metrics["metric"] == metric, "value"].to_numpy() for curve in curves]
+    )
+    values = values[np.isfinite(values)]
+    falls = is_higher_better(metric) is False and len(values) > 0 and values.min() > 0
+    if falls and values.max() / values.min() >= _LOG_SCALE_RATIO:
+        axes.set_yscale("log")
+    elif len(values):
+        _plain_numbers(axes)
+    else:
+        axes.set_yticks([])
+
+
+def _plain_numbers(axes: Axes) -> None:
+    from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
+
+    low, high = axes.get_ylim()
+    if high - low >= 10:
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    else:
+        axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+
+
+def _title(figure: Figure, curves: Sequence[Curve]) -> None:
+    text = curves[0].label if len(curves) == 1 else f"{len(curves)} runs"
+    figure.suptitle(
+        text, x=0.012, ha="left", fontsize=14, fontweight="bold", color=_INK, parse_math=False
+    )
+
+
+def _legend(figure: Figure, curves: Sequence[Curve]) -> None:
+    from matplotlib.lines import Line2D
+
+    scopes = {
+        (split, scope)
+        for curve in curves
+        for split, scope in zip(curve.metrics["split"], curve.metrics["scope"], strict=True)
+    }
+    alone = len(curves) == 1
+    handles = [] if alone else [Line2D([], [], color=c.color, linewidth=2.2, label=c.label) for c in curves]
+    for split, style, color in (("train", "--", _BLUE), ("validation", "-", _VERMILLION)):
+        if (split, "epoch") in scopes:
+            line = Line2D([], [], color=color if alone else _MUTED, linestyle=style, linewidth=1.7)
+            line.set_label(split)
+            handles.append(line)
+    if alone and {("train", "window"), ("train", "running")} & scopes:
+        handles.append(Line2D([], [], color=_BLUE, alpha=0.35, linewidth=1, label="within the epoch"))
+    if handles:
+        legend = figure.legend(
+            handles=handles, loc="outside upper right", ncols=min(len(handles), 4), fontsize=9.5
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)

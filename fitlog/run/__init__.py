@@ -1,0 +1,1 @@
+"""Trainings: the MXNet shim, the measured fit, the workload and the record of a run."""

@@ -1,0 +1,193 @@
+"""Where the time of a training goes: a clock that charges every instant to exactly one phase.
+
+Because each switch ends one phase and begins the next at the same reading, the phases of a window add
+up to its wall time by construction; what no phase claims is 'other'. The clock is an argument, so that
+tests never sleep.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final
+
+SCHEMA: Final = 1
+# In the order of a batch's life. Seen from Python: the engine works in the background, so the phase that
+# waits for its results (mostly 'metric') holds the time of work queued before it.
+PHASES: Final = (
+    "data",
+    "compute",
+    "update",
+    "metric",
+    "callbacks",
+    "sync",
+    "checkpoint",
+    "validation",
+    "reset",
+    "other",
+)
+
+_DIGITS: Final = 9  # the clock counts nanoseconds
+
+Sink = Callable[[dict[str, Any]], None]
+
+
+class PhaseRecorder:
+    """Collects the phases of one fit and gives a record to `sink` for each part of it.
+
+    Records are dicts that JSON can hold. `kind` is 'fit' (first: schema, start time), 'setup' (binding
+    and initialisation), 'window', 'epoch' or 'end'. Windows have `part`: 'first' (batch 0, which no
+    speed line covers), 'window' (what one speed line covers) or 'tail' (the rest of the epoch's
+    batches, never reported). Times are in seconds.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        frequent: int,
+        batch_size: int | None,
+        clock: Callable[[], float] = time.perf_counter,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sink = sink
+        self._frequent = frequent
+        self._batch_size = batch_size
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._phase = "other"
+        self._spent = dict.fromkeys(PHASES, 0.0)
+        self._window_spent = dict.fromkeys(PHASES, 0.0)
+        self._is_set_up = False
+        self._epoch: int | None = None
+        self._window_begin: int | None = None
+        self._nbatch = -1
+        self._padded = 0
+        self._window_padded = 0
+        self._mark = clock()
+        self._emit({"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size})
+
+    def enter(self, phase: str) -> bool:
+        """Begin a phase; False, and nothing happens, inside another one (its own calls belong to it)."""
+        if self._phase != "other":
+            return False
+        self._charge()
+        self._phase = phase
+        return True
+
+    def leave(self) -> None:
+        """End the phase begun last."""
+        self._charge()
+        self._phase = "other"
+
+    def begin_epoch(self, epoch: int) -> None:
+        """An epoch begins; what came before the first one was setup."""
+        self._end_setup()
+        self._epoch, self._nbatch, self._window_begin = epoch, -1, None
+        self._padded = self._window_padded = 0
+
+    def end_batch(self, nbatch: int, *, padded: int, last: bool) -> None:
+        """Batch `nbatch` and its callbacks are done; `padded` of its samples only fill it up."""
+        self._nbatch = nbatch
+        self._padded += padded
+        self._window_padded += padded
+        if nbatch == 0:
+            self._end_window("first")
+        elif nbatch % self._frequent == 0:
+            self._end_window("window")
+        elif last:
+            self._end_window("tail")
+
+    def end_epoch(self, *, complete: bool = True) -> None:
+        """The epoch is over, with all that follows its batches; not `complete` where it was cut short."""
+        self._charge()
+        batches = self._nbatch + 1
+        self._emit_spent(
+            {
+                "kind": "epoch",
+                "epoch": self._epoch,
+                "complete": complete,
+                "batches": batches,
+                "samples": self._samples(batches, self._padded),
+            }
+        )
+        self._epoch = None
+
+    def close(self, status: str) -> None:
+        """The fit is over: 'finished', or how else it ended."""
+        self._end_setup()
+        if self._epoch is not None:
+            self.end_epoch(complete=False)
+        self._emit({"kind": "end", "status": status})
+
+    def _end_setup(self) -> None:
+        if not self._is_set_up:
+            self._is_set_up = True
+            self._charge()
+            self._emit_spent({"kind": "setup"})
+
+    def _charge(self) -> None:
+        now = self._clock()
+        self._spent[self._phase] += now - self._mark
+        self._window_spent[self._phase] += now - self._mark
+        self._mark = now
+
+    def _end_window(self, part: str) -> None:
+        self._charge()
+        batches = self._nbatch - (-1 if self._window_begin is None else self._window_begin)
+        self._emit(
+            {
+                "kind": "window",
+                "part": part,
+                "epoch": self._epoch,
+                "batch_start": self._window_begin,
+                "batch_end": self._nbatch,
+                "batches": batches,
+                "samples": self._samples(batches, self._window_padded),
+                **_spent(self._window_spent),
+            }
+        )
+        self._window_spent = dict.fromkeys(PHASES, 0.0)
+        self._window_begin, self._window_padded = self._nbatch, 0
+
+    def _samples(self, batches: int, padded: int) -> int | None:
+        return None if self._batch_size is None else batches * self._batch_size - padded
+
+    def _emit_spent(self, record: dict[str, Any]) -> None:
+        self._emit({**record, **_spent(self._spent)})
+        self._spent = dict.fromkeys(PHASES, 0.0)
+        self._window_spent = dict.fromkeys(PHASES, 0.0)
+
+    def _emit(self, record: dict[str, Any]) -> None:
+        self._sink({**record, "time": self._wall_clock()})
+
+
+class PhaseFile:
+    """A sink that appends each record to a file as one line of JSON, whole and at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record) + "\n")
+
+    def __enter__(self) -> PhaseFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def _spent(phases: dict[str, float]) -> dict[str, Any]:
+    return {
+        "seconds": round(sum(phases.values()), _DIGITS),
+        "phases": {name: round(seconds, _DIGITS) for name, seconds in phases.items()},
+    }

@@ -1,0 +1,74 @@
+"""What a person sees while a training runs: a progress bar on a terminal, plain lines elsewhere.
+
+The display is fed with the log's own lines and understands them with the project's own grammar: it
+shows what a reader of the log would see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from fitlog_parsers import LogReader, Metric, Row, Speed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@contextlib.contextmanager
+def shown_progress(num_epochs: int, batches_per_epoch: int) -> Iterator[Callable[[str], None]]:
+    """A function that is given each log line and shows it."""
+    if not sys.stdout.isatty():
+        yield _PlainLines().show
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[facts]}"),
+    ) as progress:
+        yield _Bar(progress, num_epochs, batches_per_epoch).show
+
+
+class _PlainLines:
+    def __init__(self) -> None:
+        self._closed = False
+
+    def show(self, line: str) -> None:
+        if self._closed:
+            return
+        try:
+            print(line, flush=True)  # noqa: T201  # this is the console
+        except BrokenPipeError:  # `| head` has seen enough; the training goes on
+            self._closed = True
+
+
+class _Bar:
+    """One bar over all epochs; beside it the last speed and the last value of each metric."""
+
+    def __init__(self, progress: Progress, num_epochs: int, batches_per_epoch: int) -> None:
+        self._progress = progress
+        self._batches = batches_per_epoch
+        self._task = progress.add_task("", total=num_epochs, facts="")
+        self._reader = LogReader()
+        self._facts: dict[str, str] = {}
+
+    def show(self, line: str) -> None:
+        for entry in self._reader.feed(line.encode() + b"\n"):
+            if isinstance(entry, Row):
+                self._take(entry)
+        self._progress.update(self._task, facts="  ".join(self._facts.values()))
+
+    def _take(self, row: Row) -> None:
+        match row.record:
+            case Speed(epoch=int(epoch), batch_end=int(batch_end), samples_per_sec=speed):
+                self._facts["speed"] = f"{speed:,.0f} samples/sec"
+                self._progress.update(self._task, completed=epoch + batch_end / self._batches)
+            case Metric(scope="epoch", epoch=int(epoch), split=split, metric=metric, value=value):
+                self._facts[f"{split}-{metric}"] = f"{split} {metric} {value:.4f}"
+                self._progress.update(self._task, completed=epoch + 1)

@@ -1,0 +1,112 @@
+"""`run.json`: what was run, where, with which versions, and how it ended.
+
+Written when the run begins and again when it ends, each time whole: a run that was killed leaves a
+record that says 'running' and has no end.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+SCHEMA: Final = 1
+_DISTRIBUTIONS: Final = ("mxfitlog", "mxnet", "numpy")
+_GIT_SECONDS: Final = 5
+# What changes how fast MXNet runs.
+_ENVIRONMENT: Final = ("OMP_", "MXNET_", "MKL_", "KMP_", "OPENBLAS_", "DMLC_")
+
+
+def begin_record(
+    *, name: str, command: list[str], arguments: dict[str, Any], start: datetime, folder: Path
+) -> dict[str, Any]:
+    """The record of a run that begins now; `folder` is looked at for a git checkout."""
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "status": "running",
+        "start": start.isoformat(timespec="milliseconds"),
+        "end": None,
+        "error": None,
+        "command": command,
+        "arguments": arguments,
+        "versions": describe_versions(),
+        "host": describe_host(),
+        "git": describe_git(folder),
+        "results": {},
+    }
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write the record so that a reader sees the old one or the new one, never half of it."""
+    draft = path.with_suffix(".json.tmp")
+    draft.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def describe_versions() -> dict[str, str | None]:
+    """Versions of Python and of the distributions that matter; None for one not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def describe_host() -> dict[str, Any]:
+    """The machine, and the settings of it that change how fast MXNet runs."""
+    return {
+        "name": platform.node(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "cpus": os.cpu_count(),
+        "cpus_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "environment": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(_ENVIRONMENT)
+        },
+    }
+
+
+def describe_git(folder: Path) -> dict[str, Any] | None:
+    """The commit that is checked out around `folder`, and whether files differ from it; None outside git."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607  # the user's own git, wherever it is
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _cpu_model() -> str:
+    if sys.platform == "linux":
+        try:
+            with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+                for line in file:
+                    if line.startswith("model name"):
+                        return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()
