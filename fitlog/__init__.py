@@ -1,7 +1,7 @@
 """Run, read, plot and judge trainings with MXNet's `Module.fit`.
 
-Names are imported when they are first used: `import fitlog` costs next to nothing, and reading a log
-never imports MXNet.
+Names are imported when they are first used: `import fitlog` costs next to nothing, and reading a
+log never imports MXNet.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Undecided(enum.StrEnum):
     """What becomes of an inconclusive verdict."""
 
     FAIL = "fail"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  # no password
 
 
 Logs = Annotated[
@@ -206,7 +206,8 @@ def check(
 ) -> None:
     """Judge the throughput of a training against that of a baseline.
 
-    Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3 (inconclusive).
+    Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3
+    (inconclusive).
     """
     with _user_errors():
         from fitlog.gate import check as check_throughput
@@ -263,10 +264,8 @@ def _failure(message: str) -> typer.Exit:
 def _read(logs: list[str], dialect: str | None) -> RunLog:
     from fitlog.tables import read_log, read_logs
 
-    if len(logs) == 1:
-        log = read_log(logs[0], dialect=dialect)
-    else:
-        log = read_logs(logs, dialect=dialect)
+    several = len(logs) > 1
+    log = read_logs(logs, dialect=dialect) if several else read_log(logs[0], dialect=dialect)
     _require_records(log)
     return log
 
@@ -284,13 +283,13 @@ def _require_records(log: RunLog) -> None:
 
 def _print_doubts(log: RunLog) -> None:
     """Say on stderr what the table does not hold."""
-    doubts = []
-    if len(log.unparsed):
-        doubts.append(f"{len(log.unparsed)} pieces of text look like records and were not read (--table unparsed)")
-    if len(log.warnings):
-        doubts.append(f"{len(log.warnings)} warnings (--table warnings)")
-    if doubts:
-        typer.echo(f"fitlog: {'; '.join(doubts)}", err=True)
+    doubts = {
+        "resembling a record and not read": ("unparsed", len(log.unparsed)),
+        "worth a warning": ("warnings", len(log.warnings)),
+    }
+    for what, (table, count) in doubts.items():
+        if count:
+            typer.echo(f"fitlog: {count} found {what}, see --table {table}", err=True)
 
 
 def _picture_beside(log: str) -> Path:
@@ -327,7 +326,9 @@ def _print_summary(result: RunResult) -> None:
         "best", f"{results['best_validation_accuracy']:.2%} in epoch {results['best_epoch']}"
     )
     if results["windows"]:
-        speed = f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']} windows"
+        speed = (
+            f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']} windows"
+        )
     else:
         speed = "no speed line: an epoch has no more batches than --disp-batches"
     table.add_row("throughput", speed)

@@ -17,7 +17,7 @@ class BaselineError(FitlogError):
 
 
 class MXNetUnavailableError(FitlogError, ImportError):
-    """MXNet is missing, or cannot be imported with what is installed; the message names the remedy."""
+    """MXNet is missing or cannot be imported here; the message names the remedy."""
 
 
 class TrainingError(FitlogError):

@@ -1,7 +1,7 @@
-"""Tables as text and files: for people (`table`), spreadsheets (`csv`), programs (`json`, `parquet`).
+"""Tables as text and files: for people (table), spreadsheets (csv), programs (json, parquet).
 
-Floats are written so that they read back the same. A value that was logged as nan or inf is written as
-such; an empty field, or null, means that the log states none.
+Floats are written so that they read back the same. A value that was logged as nan or inf is written
+as such; an empty field, or null, means that the log states none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class OutputError(FitlogError):
 
 
 def format_of(path: Path | None) -> str:
-    """The format that a file's ending asks for; a table where there is no file or no known ending."""
+    """The format that a file's ending asks for; a table where it asks for none."""
     return _BY_ENDING.get(path.suffix.lower(), "table") if path else "table"
 
 
@@ -36,7 +36,8 @@ def write_table(table: pd.DataFrame, form: str, path: Path | None) -> None:
     """Write a table to a file, or to standard output where `path` is None.
 
     Raises:
-        OutputError: the file cannot be written, or parquet is asked for on a terminal or without pyarrow.
+        OutputError: the file cannot be written, or parquet is asked for on a terminal or without
+        pyarrow.
     """
     if form == "parquet":
         _write_parquet(table, path)
@@ -63,7 +64,9 @@ def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
     elif form == "csv":
         yield _with_text_for_nan(table).to_csv(index=False, lineterminator="\n")
     else:
-        text = table.to_string(index=False, na_rep="", float_format=_shortest)
+        text = _with_blank_for_missing(table).to_string(
+            index=False, na_rep="", float_format=_shortest
+        )
         yield printable(text, keep="\n") + "\n"
 
 
@@ -71,7 +74,9 @@ def _json(table: pd.DataFrame) -> Iterator[str]:
     columns = list(table.columns)
     separator = "[\n"
     for row in table.itertuples(index=False, name=None):
-        yield separator + json.dumps(dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False)
+        yield separator + json.dumps(
+            dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False
+        )
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
@@ -91,10 +96,18 @@ def _plain(value: Any) -> Any:
 
 def _with_text_for_nan(table: pd.DataFrame) -> pd.DataFrame:
     """A copy whose float columns say 'nan' where they hold nan, which to_csv would leave empty."""
-    floats = table.select_dtypes("float")
-    return table.assign(
-        **{name: column.astype(object).where(column.notna(), "nan") for name, column in floats.items()}
-    )
+    copy = table.copy()
+    for name in table.select_dtypes("float"):
+        copy[name] = table[name].astype(object).where(table[name].notna(), "nan")
+    return copy
+
+
+def _with_blank_for_missing(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy whose nullable integers are blank where missing; to_string would write <NA>."""
+    copy = table.copy()
+    for name in table.select_dtypes("Int64"):
+        copy[name] = table[name].astype(object).where(table[name].notna(), "")
+    return copy
 
 
 def _shortest(value: float) -> str:

@@ -1,9 +1,9 @@
-"""The throughput gate: is the candidate slower than the baseline, or can that not be told?
+"""The throughput gate: whether a candidate is slower than its baseline, or that cannot be told.
 
 Windows of one run hang together and runs differ from each other even when nothing changed, so a run
-counts as one observation: its pace. With few runs a side their spread is estimated from what they show
-and from what is known of run-to-run noise (a moderated t). What cannot be told is 'inconclusive', never
-a pass. `docs/gate.md` explains the procedure to a sceptic.
+counts as one observation: its pace. With few runs a side their spread is estimated from what they
+show and from what is known of run-to-run noise (a moderated t). What cannot be told is
+'inconclusive', never a pass. `docs/gate.md` explains the procedure to a sceptic.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _POWER: Final = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """A run that took part, with its figures; `set_aside` says why it was not counted, or is empty."""
+    """A run that took part; `set_aside` says why it was not counted, or is empty."""
 
     name: str
     pace: Pace
@@ -55,9 +55,9 @@ class JudgedRun:
 class Judgement:
     """A verdict and what it rests on.
 
-    `effect` is the candidates' pace relative to the baseline's (-0.05 is 5 % slower), `interval` holds
-    it with 90 % confidence (each end with 95 %), `detectable` is the smallest slowdown that would have
-    been called with 80 % probability. All three are nan where no run was left to judge.
+    `effect` is the candidates' pace relative to the baseline's (-0.05 is 5 % slower), `interval`
+    holds it with 90 % confidence (each end with 95 %), `detectable` is the smallest slowdown that
+    would have been called with 80 % probability. All three are nan where no run was left to judge.
     """
 
     verdict: Verdict
@@ -94,10 +94,10 @@ def check(
 ) -> Judgement:
     """Judge the throughput of candidate runs against that of baseline runs.
 
-    Regression: slower with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the mirror
-    image. Pass: a slowdown by `tolerance` is ruled out at 95 %. Else inconclusive. `warm_up` windows
-    are dropped from each run; None finds out how many. Of a log that holds several runs the last is
-    judged.
+    Regression: slower with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the
+    mirror image. Pass: a slowdown by `tolerance` is ruled out at 95 %. Else inconclusive. `warm_up`
+    windows are dropped from each run; None finds out how many. Of a log that holds several runs the
+    last is judged.
 
     Raises:
         LogError: a log cannot be read, or holds no speeds that could be judged.
@@ -126,7 +126,11 @@ def judge(
     candidates, baseline = _set_noisy_aside(candidates, baseline)
     new = [run.pace for run in candidates if not run.set_aside]
     old = [run.pace for run in baseline if not run.set_aside]
-    reasons = [f"{run.name} is set aside: {run.set_aside}" for run in (*candidates, *baseline) if run.set_aside]
+    reasons = [
+        f"{run.name} is set aside: {run.set_aside}"
+        for run in (*candidates, *baseline)
+        if run.set_aside
+    ]
     verdict: Verdict = "inconclusive"
     difference = detectable = math.nan
     low = high = math.nan
@@ -183,8 +187,8 @@ def load_pace(source: Source | RunLog, *, warm_up: int | None = None) -> JudgedR
     cut = 0 if warm_up is None else warm_up
     if len(speeds) - cut < MIN_WINDOWS + (warm_up is None):
         raise LogError(
-            f"{len(speeds)} speed lines are too few to judge: {MIN_WINDOWS} are needed after the warm-up;"
-            " train longer, or report more often (--disp-batches, Speedometer's frequent)",
+            f"{len(speeds)} speed lines are too few to judge: {MIN_WINDOWS} are needed after the"
+            " warm-up; train longer, or report more often (--disp-batches, Speedometer's frequent)",
             path=name,
         )
     return JudgedRun(name=name, pace=measure_pace([speed for _, speed in speeds], warm_up=warm_up))
@@ -218,7 +222,8 @@ def _sentence(judgement: Judgement) -> str:
             return f"{sentence}; a slowdown of {judgement.tolerance:.1%} is ruled out."
         case "inconclusive":
             return (
-                f"{sentence}; a slowdown of {judgement.tolerance:.1%} can neither be called nor ruled out."
+                f"{sentence}; a slowdown of {judgement.tolerance:.1%} can neither be called nor"
+                " ruled out."
             )
         case _:
             return f"{sentence}."
@@ -244,7 +249,7 @@ def _check_settings(tolerance: float, min_effect: float, alpha: float, warm_up: 
 
 
 def _training_speeds(source: Source | RunLog) -> tuple[str, list[tuple[int, float]]]:
-    """The source's name, and (line, speed) of the training windows of its last run and first node."""
+    """The source's name, and (line, speed) of the training windows of its last run, first node."""
     if isinstance(source, (str, bytes)) or not hasattr(source, "speed"):
         name = name_of(cast(Source, source))
         speed = read_columns([cast(Source, source)]).speed
@@ -285,14 +290,16 @@ def _set_noisy_aside(
     def marked(run: JudgedRun) -> JudgedRun:
         if run.pace.spread <= limit:
             return run
-        reason = f"its windows scatter by {run.pace.spread:.1%}, more than {limit:.1%}: a busy machine"
+        reason = (
+            f"its windows scatter by {run.pace.spread:.1%}, more than {limit:.1%}: a busy machine"
+        )
         return JudgedRun(name=run.name, pace=run.pace, set_aside=reason)
 
     return [marked(run) for run in candidates], [marked(run) for run in baseline]
 
 
 def _difference(new: Sequence[Pace], old: Sequence[Pace]) -> tuple[float, float, float]:
-    """Mean difference of the log paces, its standard error and degrees of freedom (a moderated t)."""
+    """Mean difference of log paces, its standard error and degrees of freedom (a moderated t)."""
     a, b = [pace.pace for pace in new], [pace.pace for pace in old]
     difference = statistics.fmean(a) - statistics.fmean(b)
     squares = sum((x - statistics.fmean(side)) ** 2 for side in (a, b) for x in side)

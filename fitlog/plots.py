@@ -1,4 +1,4 @@
-"""Pictures of trainings: speed over batches, metrics over epochs, one run or several over each other.
+"""Pictures of trainings: speed over batches, metrics over epochs, of one run or several.
 
 Drawn on bare Figures, without pyplot: no display is needed, nothing global is left behind, and the
 import is cheaper.
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from fitlog.directions import is_higher_better, unit_of
 from fitlog.errors import NoRecordsError
@@ -27,9 +27,18 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".png", ".svg", ".pdf")
 
-# Okabe and Ito's colours, told apart by people who see colours differently (jfly.uni-koeln.de/color).
+# Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color).
 _BLUE, _VERMILLION = "#0072B2", "#D55E00"
-_COLORS: Final = (_BLUE, _VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D4E8C", "#7F7F7F")
+_COLORS: Final = (
+    _BLUE,
+    _VERMILLION,
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#5D4E8C",
+    "#7F7F7F",
+)
 _INK, _MUTED, _FAINT = "#22262A", "#6B7278", "#E3E6E8"
 _STYLE: Final[dict[str, Any]] = {
     "font.size": 10,
@@ -74,8 +83,8 @@ class Curve:
 def plot_logs(logs: Sequence[RunLog]) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
-    Every run in every log is a curve of its own. Of a log with several nodes the first is drawn. Raises
-    NoRecordsError where there is neither a speed nor a metric.
+    Every run in every log is a curve of its own. Of a log with several nodes the first is drawn.
+    Raises NoRecordsError where there is neither a speed nor a metric.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -85,11 +94,13 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     has_speed = any(len(curve.speed) for curve in curves)
     if not metrics and not has_speed:
         raise NoRecordsError("has neither a speed nor a metric to draw", path=logs[0].name)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(cast(Any, _STYLE)):
         columns = _columns(len(metrics))
         rows = -(-len(metrics) // columns)
         heights = [3.0] * has_speed + [2.6] * rows
-        figure = Figure(figsize=(10 if columns < 3 else 12.5, sum(heights) + 1.0), layout="constrained")
+        figure = Figure(
+            figsize=(10 if columns < 3 else 12.5, sum(heights) + 1.0), layout="constrained"
+        )
         figure.get_layout_engine().set(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)  # type: ignore[union-attr]
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         if has_speed:
@@ -137,8 +148,8 @@ def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
 def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
     """One metric over epochs: solid where validated, dashed in training, faint within an epoch.
 
-    Values within epoch e stand between e - 0.5 and e + 0.5. A nan breaks the line and is marked on the
-    lower edge. Losses that fall by a factor of 100 get a logarithmic axis.
+    Values within epoch e stand between e - 0.5 and e + 0.5. A nan breaks the line and is marked on
+    the lower edge. Losses that fall by a factor of 100 get a logarithmic axis.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -174,9 +185,11 @@ def save_figure(figure: Figure, path: Path) -> None:
     import matplotlib as mpl
 
     if path.suffix.lower() not in ENDINGS:
-        raise OutputError(f"cannot draw into {path}: the ending must be one of {', '.join(ENDINGS)}")
+        raise OutputError(
+            f"cannot draw into {path}: the ending must be one of {', '.join(ENDINGS)}"
+        )
     try:
-        with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        with mpl.rc_context(cast(Any, _STYLE)), warnings.catch_warnings():
             # Names in scripts that the font lacks are drawn as boxes; that is all there is to say.
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure.savefig(path)
@@ -193,7 +206,9 @@ def _curves(logs: Sequence[RunLog]) -> list[Curve]:
             speed, metrics = (
                 _first_node(table[table["run"] == run]) for table in (log.speed, log.metrics)
             )
-            parts.append((label, speed[(speed["split"] == "train") & speed["batch_end"].notna()], metrics))
+            parts.append(
+                (label, speed[(speed["split"] == "train") & speed["batch_end"].notna()], metrics)
+            )
     return [
         Curve(label=label, color=_COLORS[i % len(_COLORS)], speed=speed, metrics=metrics)
         for i, (label, speed, metrics) in enumerate(parts)
@@ -256,15 +271,15 @@ def _plot_epochs(axes: Axes, rows: pd.DataFrame, color: str, style: str) -> None
     _mark_missing(axes, x[y != y], color, "nan", top=False)
 
 
-def _mark_missing(
-    axes: Axes, x: np.ndarray[Any, Any], color: str, text: str, *, top: bool
-) -> None:
+def _mark_missing(axes: Axes, x: np.ndarray[Any, Any], color: str, text: str, *, top: bool) -> None:
     """Crosses on an edge of the axes where there is no number to draw, the first with a word."""
     if not len(x):
         return
     edge = 0.97 if top else 0.03
     transform = axes.get_xaxis_transform()
-    axes.plot(x, [edge] * len(x), "x", color=color, markersize=5, transform=transform, clip_on=False)
+    axes.plot(
+        x, [edge] * len(x), "x", color=color, markersize=5, transform=transform, clip_on=False
+    )
     axes.annotate(
         text,
         (x[0], edge),
@@ -301,10 +316,13 @@ def _note_best(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     from matplotlib.patheffects import withStroke
 
     higher = is_higher_better(metric)
-    whole = rows[(rows["scope"] == "epoch") & (rows["split"] == "validation")].dropna(subset=["value"])
+    whole = rows[(rows["scope"] == "epoch") & (rows["split"] == "validation")].dropna(
+        subset=["value"]
+    )
     if higher is None or len(whole) < 2:
         return
-    best = whole.loc[whole["value"].idxmax() if higher else whole["value"].idxmin()]
+    place_of_best = whole["value"].argmax() if higher else whole["value"].argmin()
+    best = whole.iloc[int(place_of_best)]
     place = (float(best["epoch"]), float(best["value"]))
     axes.plot(*place, "o", color="none", markeredgecolor=_VERMILLION, markersize=9)
     axes.annotate(
@@ -329,7 +347,10 @@ def _choose_scale(axes: Axes, curves: Sequence[Curve], metric: str) -> None:
     import numpy as np
 
     values = np.concatenate(
-        [curve.metrics.loc[curve.metrics["metric"] == metric, "value"].to_numpy() for curve in curves]
+        [
+            curve.metrics.loc[curve.metrics["metric"] == metric, "value"].to_numpy()
+            for curve in curves
+        ]
     )
     values = values[np.isfinite(values)]
     falls = is_higher_better(metric) is False and len(values) > 0 and values.min() > 0
@@ -367,14 +388,24 @@ def _legend(figure: Figure, curves: Sequence[Curve]) -> None:
         for split, scope in zip(curve.metrics["split"], curve.metrics["scope"], strict=True)
     }
     alone = len(curves) == 1
-    handles = [] if alone else [Line2D([], [], color=c.color, linewidth=2.2, label=c.label) for c in curves]
-    for split, style, color in (("train", "--", _BLUE), ("validation", "-", _VERMILLION)):
+    handles = (
+        []
+        if alone
+        else [Line2D([], [], color=c.color, linewidth=2.2, label=c.label) for c in curves]
+    )
+    styles: tuple[tuple[str, Literal["--", "-"], str], ...] = (
+        ("train", "--", _BLUE),
+        ("validation", "-", _VERMILLION),
+    )
+    for split, style, color in styles:
         if (split, "epoch") in scopes:
             line = Line2D([], [], color=color if alone else _MUTED, linestyle=style, linewidth=1.7)
             line.set_label(split)
             handles.append(line)
     if alone and {("train", "window"), ("train", "running")} & scopes:
-        handles.append(Line2D([], [], color=_BLUE, alpha=0.35, linewidth=1, label="within the epoch"))
+        handles.append(
+            Line2D([], [], color=_BLUE, alpha=0.35, linewidth=1, label="within the epoch")
+        )
     if handles:
         legend = figure.legend(
             handles=handles, loc="outside upper right", ncols=min(len(handles), 4), fontsize=9.5

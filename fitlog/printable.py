@@ -1,4 +1,4 @@
-"""Makes text from logs safe to show: control characters are written out, not obeyed by the terminal."""
+"""Makes text from logs safe to show: a terminal would obey the control characters in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ def printable(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode("ascii")
+        char
+        if char.isprintable() or char in keep
+        else char.encode("unicode_escape").decode("ascii")
         for char in text
     )

@@ -93,7 +93,7 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
     elif not isinstance(source, (str, os.PathLike)):
         if isinstance(source, io.TextIOBase):
             raise TypeError("a log is read from a binary file: open it with mode 'rb'")
-        buffered = io.BufferedReader(cast(io.RawIOBase, source))
+        buffered = cast(io.BufferedReader, io.BufferedReader(cast(io.RawIOBase, source)))
         try:
             yield _decompressed(buffered, name)
         finally:
@@ -102,7 +102,7 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
         yield _decompressed(sys.stdin.buffer, name)  # type: ignore[arg-type]  # a BufferedReader
     else:
         try:
-            file = Path(source).open("rb")
+            file = Path(source).open("rb")  # noqa: SIM115  # closed below; only opening may fail here
         except OSError as error:
             raise LogError(f"cannot be opened: {_reason(error)}", path=name) from None
         with file:

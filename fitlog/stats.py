@@ -89,13 +89,13 @@ def find_warm_up(logs: Sequence[float]) -> int:
 
 
 def robust_sigma(values: Sequence[float]) -> float:
-    """The standard deviation as the median absolute deviation tells it: a few stalls do not move it."""
+    """The standard deviation told from the median absolute deviation: stalls do not move it."""
     level = statistics.median(values)
     return _MAD_TO_SIGMA * statistics.median(abs(value - level) for value in values)
 
 
 def quantile(values: Sequence[float], p: float) -> float:
-    """The quantile between the two nearest values, by linear interpolation (Hyndman and Fan's type 7)."""
+    """The quantile, interpolated between the two nearest values (Hyndman and Fan's type 7)."""
     ordered = sorted(values)
     below, fraction = divmod(p * (len(ordered) - 1), 1)
     low = ordered[int(below)]
@@ -104,10 +104,10 @@ def quantile(values: Sequence[float], p: float) -> float:
 
 
 def t_quantile(p: float, df: float) -> float:
-    """The p-quantile of Student's t with `df` degrees of freedom (may be infinite), for 0 < p < 1.
+    """The p-quantile of Student's t with `df` degrees of freedom (up to thousands, or inf).
 
-    Newton's method on the distribution function, from the normal quantile: beyond it the function is
-    concave, so every step falls short of the root and none oversteps it.
+    Newton's method on the distribution function, from the normal quantile: beyond it the function
+    is concave, so every step falls short of the root and none oversteps it.
     """
     if p < 0.5:
         return -t_quantile(1 - p, df)
@@ -125,12 +125,12 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def _t_upper_tail(t: float, df: float) -> float:
-    """P(T > t) for t >= 0: half the regularized incomplete beta function (DLMF 8.17.2, 26.5.27 of A&S)."""
+    """P(T > t) for t >= 0, by the incomplete beta function (Abramowitz and Stegun, 26.7.1)."""
     return _incomplete_beta(df / 2, 0.5, df / (df + t * t), t * t / (df + t * t)) / 2
 
 
 def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
-    """I_x(a, b) with y = 1 - x given apart, for it may be tiny (DLMF 8.17.22, by Lentz's method)."""
+    """I_x(a, b), with y = 1 - x given apart for it may be tiny (DLMF 8.17.22, Lentz's method)."""
     if x > (a + 1) / (a + b + 2):
         return 1 - _incomplete_beta(b, a, y, x)
     front = math.exp(
@@ -153,7 +153,7 @@ def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
 
 
 def _pace_variance(logs: Sequence[float], spread: float) -> float:
-    """Variance of the pace within the run, from blocks: neighbouring windows are not independent."""
+    """Variance of the pace within the run, from blocks, for neighbouring windows hang together."""
     size = len(logs) // _BLOCKS
     if size < _SMALLEST_BLOCK:
         return 2 * spread * spread / len(logs)

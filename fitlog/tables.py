@@ -1,7 +1,7 @@
 """What was read of a log as pandas DataFrames: `read_log`, `read_logs` and `RunLog`.
 
-Every table has the same columns and dtypes whatever the log held, an empty one too, so that code which
-works on one log works on the next. A number the log does not state is missing, never 0.
+Every table has the same columns and dtypes whatever the log held, an empty one too, so that code
+which works on one log works on the next. A number the log does not state is missing, never 0.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.sources import Source, read_columns
-from fitlog_parsers.columns import SCOPES, SPLITS, Columns, MetricColumns, SpeedColumns
-from fitlog_parsers.columns import EventColumns
+from fitlog_parsers.columns import (
+    SCOPES,
+    SPLITS,
+    Columns,
+    EventColumns,
+    MetricColumns,
+    SpeedColumns,
+)
+
+_EPOCH_KEYS: Final = ["file", "run", "node", "epoch"]
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,16 +40,16 @@ class RunLog:
     * `metrics`: one row per metric value: run, node, epoch, batch_start, batch_end, split, scope
       category, metric category, value float64, time, line.
     * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost float64 in seconds,
-      speed_median float64, batches Int64 (the last batch reported), lr float64, then a float64 column
-      `train-<metric>` and `validation-<metric>` for each metric of whole epochs.
-    * `events`: one row per other record: run, node, epoch, kind category, text string, value float64,
-      time, line.
+      speed_median float64, batches Int64 (the last batch reported), lr float64, then a float64
+      column `train-<metric>` and `validation-<metric>` for each metric of whole epochs.
+    * `events`: one row per other record: run, node, epoch, kind category, text string, value
+      float64, time, line.
     * `unparsed`: text that looks like a record and was not read: line, text, reason.
     * `warnings`: findings about the log: code, line, text.
 
     With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
-    `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect, and
-    `lines` counts all lines.
+    `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect,
+    and `lines` counts all lines.
     """
 
     name: str
@@ -171,35 +179,30 @@ def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> pd.DataF
 
 
 def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each epoch of each run, from the long tables."""
+    """One row for each epoch of each run, from the long tables; of repeated values the last."""
     import pandas as pd
 
-    keys = ["file", "run", "node", "epoch"]
-    grouping = {"by": keys, "dropna": False, "observed": True, "sort": True}
-    frames = [
-        table.loc[table["epoch"].notna(), [*keys, "line"]] for table in (speed, metrics, events)
-    ]
-    every = pd.concat(frames).groupby(**grouping)["line"].max().rename("line").reset_index()
+    every = pd.concat([rows[[*_EPOCH_KEYS, "line"]] for rows in (speed, metrics, events)])
+    every = every[every["epoch"].notna()].sort_values([*_EPOCH_KEYS, "line"])
+    table = every.drop_duplicates(_EPOCH_KEYS, keep="last").reset_index(drop=True)
 
-    training = speed[(speed["split"] == "train") & speed["epoch"].notna()].groupby(**grouping)
-    times = events[(events["kind"] == "time_cost") & events["epoch"].notna()].groupby(**grouping)
-    summary = {
-        "time_cost": times["value"].last(),
-        "speed_median": training["samples_per_sec"].median(),
-        "batches": training["batch_end"].max(),
-    }
-    table = every
-    for name, column in summary.items():
-        table = table.merge(column.rename(name).reset_index(), on=keys, how="left")
+    training = speed[speed["split"] == "train"].groupby(_EPOCH_KEYS, dropna=False)
+    windows = training.agg(speed_median=("samples_per_sec", "median"), batches=("batch_end", "max"))
+    table = _with_column(table, "time_cost", events[events["kind"] == "time_cost"])
+    table = table.merge(windows.reset_index(), on=_EPOCH_KEYS, how="left")
     table["batches"] = table["batches"].astype("Int64")
     table["lr"] = _learning_rates(table, events)
-    whole = metrics[metrics["scope"] == "epoch"]
-    names = whole["split"].astype(str) + "-" + whole["metric"].astype(str)
     for split in SPLITS:
-        for name in names[whole["split"] == split].unique():
-            column = whole[names == name].groupby(**grouping)["value"].last()
-            table = table.merge(column.rename(name).reset_index(), on=keys, how="left")
+        whole = metrics[(metrics["scope"] == "epoch") & (metrics["split"] == split)]
+        for metric in whole["metric"].unique():
+            table = _with_column(table, f"{split}-{metric}", whole[whole["metric"] == metric])
     return table.drop(columns="line")
+
+
+def _with_column(table: pd.DataFrame, name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with the last value of each epoch in `rows` as a column."""
+    values = rows.drop_duplicates(_EPOCH_KEYS, keep="last")[[*_EPOCH_KEYS, "value"]]
+    return table.merge(values.rename(columns={"value": name}), on=_EPOCH_KEYS, how="left")
 
 
 def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[float]:
@@ -267,11 +270,11 @@ def _times(column: array[int]) -> np.ndarray[Any, Any]:
     return np.array(column, dtype="int64").view("datetime64[us]")
 
 
-def _category(codes: array[int], names: Sequence[str]) -> pd.Categorical:
+def _category(codes: array[int], names: Sequence[str]) -> pd.Categorical[str]:
     import numpy as np
     import pandas as pd
 
-    return pd.Categorical.from_codes(np.array(codes, dtype="int32"), categories=list(names))
+    return pd.Categorical.from_codes(np.array(codes, dtype="int32"), categories=pd.Index(names))
 
 
 def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
@@ -279,5 +282,7 @@ def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
 
     names = list(dict.fromkeys(files))
     codes = table.pop("file").map({i: names.index(name) for i, name in enumerate(files)})
-    table.insert(0, "file", pd.Categorical.from_codes(codes.astype("int32"), categories=names))
+    table.insert(
+        0, "file", pd.Categorical.from_codes(codes.astype("int32"), categories=pd.Index(names))
+    )
     return table

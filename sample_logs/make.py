@@ -6,7 +6,6 @@ logs meant for the version it finds: run the script again in a second environmen
 Every scenario has a process, a seed and a temporary folder of its own, so that none can change
 another's digits, one of them can be killed in earnest, and no machine's path gets into a log.
 """
-# ruff: noqa: T201 - a script talks to its user by printing, and one log wants prints in it
 
 import argparse
 import importlib

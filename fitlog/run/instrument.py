@@ -1,8 +1,8 @@
 """`fit`: upstream's own `Module.fit`, run inside a clock.
 
-The log stays upstream's by construction, for upstream's code writes it. Around it, the module's methods
-are shadowed on the instance while the fit runs, and the iterator is wrapped; both are only timed, never
-changed in what they do or return.
+The log stays upstream's by construction, for upstream's code writes it. Around it, the module's
+methods are shadowed on the instance while the fit runs, and the iterator is wrapped; both are only
+timed, never changed in what they do or return.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fitlog.run.phases import PhaseFile, PhaseRecorder, Sink
 
-# What upstream's fit calls on the module, and the phase it belongs to (base_module.py, BaseModule.fit).
+# What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).
 _METHODS: Final = {
     "forward_backward": "compute",
     "update": "update",
@@ -36,10 +36,10 @@ def fit(
 ) -> None:
     """Train `module` as `module.fit(train_data, ...)` does, and record where the time goes.
 
-    Every argument of upstream's `fit` is taken, by position or by name, and means what it means there.
-    `phases` is the file that the records of `PhaseRecorder` are appended to, a function that is given
-    each of them, or None to record nothing. Windows end where a Speedometer among the batch callbacks
-    reports, else every 50 batches.
+    Every argument of upstream's `fit` is taken, by position or by name, and means what it means
+    there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
+    is given each of them, or None to record nothing. Windows end where a Speedometer among the
+    batch callbacks reports, else every 50 batches.
 
     Raises:
         TypeError: an argument that upstream's `fit` does not have.
@@ -88,7 +88,7 @@ def _fit_recorded(
 
 
 class _TimedData:
-    """The training iterator with its `next` and `reset` timed; everything else is the iterator's own."""
+    """The training iterator with `next` and `reset` timed; all else is the iterator's own."""
 
     def __init__(self, data: Any, recorder: PhaseRecorder, begin_epoch: int) -> None:
         self._data = data
@@ -123,6 +123,7 @@ class _TimedData:
         return self._next_batch
 
     def reset(self) -> None:
+        """Reset the iterator; the last thing that fit does in an epoch."""
         with _phase(self._recorder, "reset") as outermost:
             self._data.reset()
         if outermost and self._exhausted:
@@ -157,9 +158,7 @@ def _timed_methods(module: Any, recorder: PhaseRecorder) -> Iterator[None]:
         vars(module).update(own)
 
 
-def _timed(
-    method: Callable[..., Any], recorder: PhaseRecorder, phase: str
-) -> Callable[..., Any]:
+def _timed(method: Callable[..., Any], recorder: PhaseRecorder, phase: str) -> Callable[..., Any]:
     def timed(*args: Any, **kwargs: Any) -> Any:
         if not recorder.enter(phase):
             return method(*args, **kwargs)

@@ -1,7 +1,7 @@
 """`fitlog run`: one training from its options to its folder.
 
-The folder `runs/<stamp>-<name>/` holds `run.log` (upstream's own lines), `run.json` (what was run, where
-and how it ended), `phases.jsonl` (where the time went) and the checkpoints.
+The folder `runs/<stamp>-<name>/` holds `run.log` (upstream's own lines), `run.json` (what was run,
+where and how it ended), `phases.jsonl` (where the time went) and the checkpoints.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def train(options: RunOptions) -> RunResult:
     """Train as `options` say, into a new folder.
 
     Raises:
-        TrainingError: options that make no sense, a folder that cannot be written, a training that fails.
-        MXNetUnavailableError: MXNet cannot be imported here.
-        KeyboardInterrupt: the user stopped it; the record says so.
+        TrainingError: options that make no sense, a folder that cannot be written, a training that
+        fails. MXNetUnavailableError: MXNet cannot be imported here. KeyboardInterrupt: the user
+        stopped it; the record says so.
     """
     check_options(options)
     mx = import_mxnet()
@@ -100,7 +100,9 @@ def train(options: RunOptions) -> RunResult:
         raise KeyboardInterrupt(f"(the log so far: {folder}/run.log)") from None
     except Exception as error:
         record["status"], record["error"] = "failed", f"{type(error).__name__}: {error}"
-        raise TrainingError(f"the training failed: {record['error']} (its log: {folder}/run.log)") from error
+        raise TrainingError(
+            f"the training failed: {record['error']} (its log: {folder}/run.log)"
+        ) from error
     finally:
         end = datetime.now(UTC)
         record["end"] = end.isoformat(timespec="milliseconds")
@@ -115,7 +117,7 @@ def check_options(options: RunOptions) -> None:
         raise TrainingError(f"no network named {options.network!r}; known: {', '.join(NETWORKS)}")
     if not 1 <= options.batch_size <= TRAIN_SAMPLES:
         raise TrainingError(
-            f"--batch-size {options.batch_size}: must be from 1 to {TRAIN_SAMPLES}, the images to train with"
+            f"--batch-size {options.batch_size}: must be from 1 to {TRAIN_SAMPLES}, all the images"
         )
     if not (math.isfinite(options.lr) and options.lr > 0):
         raise TrainingError(f"--lr {options.lr}: the learning rate must be a number above 0")
@@ -148,7 +150,9 @@ def _make_folder(options: RunOptions, start: datetime) -> Path:
         except OSError as error:
             raise TrainingError(f"cannot make the folder {folder}: {error.strerror}") from None
         return folder
-    raise TrainingError(f"cannot make the folder {options.out / stem}: a thousand of that name are there")
+    raise TrainingError(
+        f"cannot make the folder {options.out / stem}: a thousand of that name are there"
+    )
 
 
 def _fit(mx: Any, options: RunOptions, folder: Path) -> None:

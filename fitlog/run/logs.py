@@ -32,7 +32,7 @@ def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
 
 
 class _FileHandler(logging.FileHandler):
-    """A file handler that tells when it cannot write; logging's own prints a traceback and goes on."""
+    """A file handler that fails when it cannot write; logging's own prints that and goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's name
         raise

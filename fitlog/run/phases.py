@@ -1,8 +1,8 @@
 """Where the time of a training goes: a clock that charges every instant to exactly one phase.
 
-Because each switch ends one phase and begins the next at the same reading, the phases of a window add
-up to its wall time by construction; what no phase claims is 'other'. The clock is an argument, so that
-tests never sleep.
+Because each switch ends one phase and begins the next at the same reading, the phases of a window
+add up to its wall time by construction; what no phase claims is 'other'. The clock is an argument,
+so that tests never sleep.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import IO, Any, Final
 
 SCHEMA: Final = 1
-# In the order of a batch's life. Seen from Python: the engine works in the background, so the phase that
-# waits for its results (mostly 'metric') holds the time of work queued before it.
+# In the order of a batch's life, as seen from Python: the engine works in the background, so the
+# phase that waits for its results (mostly 'metric') holds the time of work queued before it.
 PHASES: Final = (
     "data",
     "compute",
@@ -38,10 +38,10 @@ Sink = Callable[[dict[str, Any]], None]
 class PhaseRecorder:
     """Collects the phases of one fit and gives a record to `sink` for each part of it.
 
-    Records are dicts that JSON can hold. `kind` is 'fit' (first: schema, start time), 'setup' (binding
-    and initialisation), 'window', 'epoch' or 'end'. Windows have `part`: 'first' (batch 0, which no
-    speed line covers), 'window' (what one speed line covers) or 'tail' (the rest of the epoch's
-    batches, never reported). Times are in seconds.
+    Records are dicts that JSON can hold. `kind` is 'fit' (first: schema, start time), 'setup'
+    (binding and initialisation), 'window', 'epoch' or 'end'. Windows have `part`: 'first' (batch 0,
+    which no speed line covers), 'window' (what one speed line covers) or 'tail' (the rest of the
+    epoch's batches, never reported). Times are in seconds.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class PhaseRecorder:
         self._clock = clock
         self._wall_clock = wall_clock
         self._phase = "other"
-        self._spent = dict.fromkeys(PHASES, 0.0)
-        self._window_spent = dict.fromkeys(PHASES, 0.0)
+        self._spent = _no_seconds()
+        self._window_spent = _no_seconds()
         self._is_set_up = False
         self._epoch: int | None = None
         self._window_begin: int | None = None
@@ -68,10 +68,12 @@ class PhaseRecorder:
         self._padded = 0
         self._window_padded = 0
         self._mark = clock()
-        self._emit({"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size})
+        self._emit(
+            {"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size}
+        )
 
     def enter(self, phase: str) -> bool:
-        """Begin a phase; False, and nothing happens, inside another one (its own calls belong to it)."""
+        """Begin a phase; False, and nothing happens, inside another, which owns its calls."""
         if self._phase != "other":
             return False
         self._charge()
@@ -102,7 +104,7 @@ class PhaseRecorder:
             self._end_window("tail")
 
     def end_epoch(self, *, complete: bool = True) -> None:
-        """The epoch is over, with all that follows its batches; not `complete` where it was cut short."""
+        """The epoch is over, with all that follows its batches, or was cut short."""
         self._charge()
         batches = self._nbatch + 1
         self._emit_spent(
@@ -150,7 +152,7 @@ class PhaseRecorder:
                 **_spent(self._window_spent),
             }
         )
-        self._window_spent = dict.fromkeys(PHASES, 0.0)
+        self._window_spent = _no_seconds()
         self._window_begin, self._window_padded = self._nbatch, 0
 
     def _samples(self, batches: int, padded: int) -> int | None:
@@ -158,8 +160,8 @@ class PhaseRecorder:
 
     def _emit_spent(self, record: dict[str, Any]) -> None:
         self._emit({**record, **_spent(self._spent)})
-        self._spent = dict.fromkeys(PHASES, 0.0)
-        self._window_spent = dict.fromkeys(PHASES, 0.0)
+        self._spent = _no_seconds()
+        self._window_spent = _no_seconds()
 
     def _emit(self, record: dict[str, Any]) -> None:
         self._sink({**record, "time": self._wall_clock()})
@@ -172,6 +174,7 @@ class PhaseFile:
         self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
 
     def __call__(self, record: dict[str, Any]) -> None:
+        """Write one record."""
         self._file.write(json.dumps(record) + "\n")
 
     def __enter__(self) -> PhaseFile:
@@ -184,6 +187,10 @@ class PhaseFile:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def _no_seconds() -> dict[str, float]:
+    return dict.fromkeys(PHASES, 0.0)
 
 
 def _spent(phases: dict[str, float]) -> dict[str, Any]:

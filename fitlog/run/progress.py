@@ -23,7 +23,13 @@ def shown_progress(num_epochs: int, batches_per_epoch: int) -> Iterator[Callable
     if not sys.stdout.isatty():
         yield _PlainLines().show
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     with Progress(
         TextColumn("epoch"),

@@ -71,13 +71,15 @@ def describe_host() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "cpus_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "environment": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith(_ENVIRONMENT)
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(_ENVIRONMENT)
         },
     }
 
 
 def describe_git(folder: Path) -> dict[str, Any] | None:
-    """The commit that is checked out around `folder`, and whether files differ from it; None outside git."""
+    """The commit checked out around `folder`, and whether files differ from it; None: no git."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None

@@ -1,8 +1,8 @@
 """Imports MXNet 1.9.1 beside a numpy it was not made for, and leaves that numpy as it was.
 
-MXNet 1.9.1 asks for `np.bool`, which numpy 1.24 removed: the import fails. An alias left on numpy would
-change what every other library of the process sees. So the alias stands only while MXNet is imported;
-afterwards MXNet's own modules get a view of numpy that has it, and numpy itself does not.
+MXNet 1.9.1 asks for `np.bool`, which numpy 1.24 removed: the import fails. An alias left on numpy
+would change what every other library of the process sees. So the alias stands only while MXNet is
+imported; afterwards MXNet's own modules get a view of numpy that has it, and numpy itself does not.
 
 numpy 2 is refused: MXNet imports with more aliases, but its metrics then add up in float32 and are
 silently wrong in the fifth digit.
@@ -26,11 +26,12 @@ _NUMPY_NAMES: Final = ("np", "_np", "onp")
 def import_mxnet() -> Any:
     """The module `mxnet`, imported at the first call.
 
-    Sets MXNET_SUBGRAPH_VERBOSE=0 unless it is set: the library otherwise prints a line to stderr for
-    every network it binds.
+    Sets MXNET_SUBGRAPH_VERBOSE=0 unless it is set: the library otherwise prints a line to stderr
+    for every network it binds.
 
     Raises:
-        MXNetUnavailableError: MXNet or setuptools is missing, numpy is 2 or newer, or the import fails.
+        MXNetUnavailableError: MXNet or setuptools is missing, numpy is 2 or newer, or the import
+        fails.
     """
     if "mxnet" in sys.modules:
         return sys.modules["mxnet"]

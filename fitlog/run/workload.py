@@ -49,7 +49,7 @@ def load_digits() -> Digits:
 
 
 def build_network(mx: Any, name: str) -> Any:
-    """The symbol of a network: 'lenet' (two convolutions, two dense layers) or 'mlp' (three dense)."""
+    """The symbol of 'lenet' (two convolutions, two dense layers) or of 'mlp' (three dense)."""
     data = mx.sym.Variable("data")
     if name == "lenet":
         net = _convolution(mx, data, "1", num_filter=16)

@@ -1,4 +1,4 @@
-"""Text of MXNet training logs in, records out. Knows no pandas, no printing, no clock and no plots."""
+"""Text of MXNet training logs in, records out: no pandas, no printing, no clock, no plots."""
 
 from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dialects import DIALECTS, find_dialects

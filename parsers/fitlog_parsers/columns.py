@@ -1,7 +1,7 @@
 """Rows as columns: compact typed buffers that the reader fills and the tables are made of.
 
-Standard library arrays, so that judging a log needs no numpy; numpy and pandas take them over without
-copying. A missing integer is `MISSING`, the very pattern that numpy's NaT has.
+Standard library arrays, so that judging a log needs no numpy; numpy and pandas take them over
+without copying. A missing integer is `MISSING`, the very pattern that numpy's NaT has.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class SpeedColumns(_RowColumns):
         self.samples_per_sec = array("d")
 
     def add(self, file: int, row: Row, speed: Speed) -> None:
+        """Append one row."""
         self._add_place(file, row)
         self.batch_start.append(_or_missing(speed.batch_start))
         self.batch_end.append(_or_missing(speed.batch_end))
@@ -62,7 +63,7 @@ class SpeedColumns(_RowColumns):
 
 
 class MetricColumns(_RowColumns):
-    """One row per metric value; `split`, `scope` and `metric` hold codes into SPLITS, SCOPES, `names`."""
+    """One row per metric value; split, scope, metric are codes into SPLITS, SCOPES, `names`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,6 +81,7 @@ class MetricColumns(_RowColumns):
         return list(self._codes)
 
     def add(self, file: int, row: Row, metric: Metric) -> None:
+        """Append one row."""
         self._add_place(file, row)
         self.batch_start.append(_or_missing(metric.batch_start))
         self.batch_end.append(_or_missing(metric.batch_end))
@@ -122,6 +124,7 @@ class EventColumns(_RowColumns):
         self.value = array("d")
 
     def add(self, file: int, row: Row, event: Event) -> None:
+        """Append one row."""
         self._add_place(file, row)
         self.kind.append(event.kind)
         self.text.append(event.text)
@@ -157,7 +160,7 @@ class Columns:
         self._first_metric = len(self.metrics)
 
     def end_file(self, lines: int, dialect_lines: Counter[str]) -> None:
-        """Count the lines of the file that has been read, and settle what only the whole of it tells."""
+        """Count the lines of the file that was read, and settle what only the whole of it tells."""
         self.lines += lines
         self.dialect_lines.update(dialect_lines)
         self.metrics.settle_scopes(self._first_metric)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 ANSI = re.compile(r"\x1b\[[0-9;]*+[A-Za-z]")
 
 _TIME = re.compile(
-    r"(?<![0-9])([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?"
+    r"(?<![0-9])([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?"
 )
 _NODE = re.compile(r"\bNode\[([0-9]{1,9})\]")
 _EPOCH = datetime(1970, 1, 1)
@@ -24,7 +25,7 @@ _REACH = 256
 
 
 class Prefix(NamedTuple):
-    """`time` in microseconds since 1970 on the writer's own clock, `node` the rank; None: not said."""
+    """`time`: microseconds since 1970 on the writer's clock; `node`: the rank; None: not said."""
 
     time: int | None
     node: int | None
@@ -46,9 +47,9 @@ def _time(text: str) -> int | None:
     found = _TIME.findall(text)
     if not found:
         return None
-    *calendar, fraction = found[-1]
+    year, month, day, hour, minute, second, fraction = found[-1]
     try:
-        moment = datetime(*map(int, calendar))
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
     except ValueError:  # 2017-02-30: looks like a date and is none
         return None
     return (moment - _EPOCH) // _MICROSECOND + int(fraction.ljust(6, "0") or 0)

@@ -1,7 +1,7 @@
-"""Bytes of a log in, entries out: the one reader for files, pipes and logs that still grow.
+r"""Bytes of a log in, entries out: the one reader for files, pipes and logs that still grow.
 
-Lines end at `\\n` alone; a bare carriage return is a progress bar's, inside a line. A line is bounded,
-so memory stays flat whatever comes. Nothing depends on how the input was cut into pieces.
+Lines end at `\n` alone; a bare carriage return is a progress bar's, inside a line. A line is
+bounded, so memory stays flat whatever comes. Nothing depends on how the input was cut into pieces.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LONGEST_BOM: Final = 3
 
 
 class LogReader:
-    """Feed it the pieces of one log as they come, then close it; both give the entries settled so far.
+    """Feed it the pieces of one log as they come, then close it; both give what is settled.
 
     `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
     whether a NUL byte was met (a binary file, or a hole that a crash left).
@@ -98,19 +98,18 @@ class LogReader:
         yield from self._scan(text, ended=ended)
 
     def _scan(self, text: str, *, ended: bool) -> Iterator[Entry]:
-        """Every record on the line: torn writes glue several together, other output precedes them."""
-        position, dialects = 0, set[str]()
-        while (start := self._starts.search(text, position)) is not None:
+        """Every record on the line: torn writes glue several together, other output goes before."""
+        dialects: set[str] = set()
+        begin = after = 0  # where to look for the next start, and where the last record ended
+        unread = False  # whether a start was passed that no rule reads
+        while (start := self._starts.search(text, begin)) is not None:
             begin = start.start()
-            yield from self._pass_over(text[position:begin], after_record=bool(dialects))
             found = self._match(text, begin, start[0])
             if found is None:
-                # The next start on the line may be a record's; up to there nothing can be read.
-                later = self._starts.search(text, start.end())
-                end = later.start() if later else len(text)
-                yield self._unparsed(text[begin:end], "no rule reads this")
-                position = end
+                unread, begin = True, start.end()
                 continue
+            torn_off = after > 0 and text[after] == "\t"
+            yield from self._pass_over(text[after:begin], unread=unread, is_rest=torn_off)
             rule, dialect, match = found
             records, end = rule.build(match), match.end()
             if not ended and _is_torn(text, end, rule):
@@ -119,9 +118,9 @@ class LogReader:
                 text = text[:end]
             if records:
                 dialects.add(dialect)
-                yield from self._place(text[position:begin], records)
-            position = end
-        yield from self._pass_over(text[position:], after_record=bool(dialects), to_end=True)
+                yield from self._place(text[after:begin], records)
+            begin, after, unread = end, end, False
+        yield from self._pass_over(text[after:], unread=unread, is_rest=after > 0)
         self.dialect_lines.update(dialects)
 
     def _match(self, text: str, begin: int, start: str) -> tuple[Rule, str, re.Match[str]] | None:
@@ -148,15 +147,13 @@ class LogReader:
             Line(number=self.lines, node=prefix.node, time=prefix.time, records=records)
         )
 
-    def _pass_over(
-        self, text: str, *, after_record: bool, to_end: bool = False
-    ) -> Iterator[Unparsed]:
-        """Free text beside records, reported where it resembles a record or is the rest of one."""
+    def _pass_over(self, text: str, *, unread: bool, is_rest: bool) -> Iterator[Unparsed]:
+        """Text beside records: free, unless it resembles a record or is the rest of one."""
         if not text or text.isspace():
             return
-        if _RESEMBLES_RECORD.search(text):
+        if unread or _RESEMBLES_RECORD.search(text):
             yield self._unparsed(text, "no rule reads this")
-        elif after_record and (to_end or text[0] == "\t"):
+        elif is_rest:
             yield self._unparsed(text, "text after the record")
 
     def _unparsed(self, text: str, reason: str) -> Unparsed:
@@ -164,7 +161,7 @@ class LogReader:
 
 
 class _Transcoder:
-    """UTF-16 with a byte order mark (what Windows' redirection writes) to UTF-8; all else as it is."""
+    """UTF-16 with a byte order mark (Windows' redirection) to UTF-8; all else as it is."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -204,7 +201,7 @@ def _decode(raw: bytes) -> str:
 
 
 def _is_torn(text: str, stop: int, rule: Rule) -> bool:
-    """Whether the number that ends an unfinished last line has fewer digits than its writer prints."""
+    """Whether the number that ends an unfinished line has fewer digits than its writer prints."""
     if rule.decimals is None or stop < len(text):
         return False
     number = _LAST_NUMBER.search(text)

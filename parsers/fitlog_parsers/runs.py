@@ -1,12 +1,12 @@
 """Tells the runs in one file apart, and evaluation windows from training windows.
 
-Restarted trainings append to the file of their predecessor, and nothing in a line says so. A new run
-begins where a person would say so: a start line after records, an epoch that goes back, a batch that
-goes back within its epoch, or an epoch that trains again after it was validated.
+Restarted trainings append to the file of their predecessor, and nothing in a line says so. A new
+run begins where a person would say so: a start line after records, an epoch that goes back, a batch
+that goes back within its epoch, or an epoch that trains again after it was validated.
 
 A Speedometer that watches the evaluation writes lines that look like training lines, between an
-epoch's `Time cost` and its `Validation-` lines. Such lines are held back until the next line decides
-(one epoch's windows at most): a validation line follows, or the same epoch of a new run.
+epoch's `Time cost` and its `Validation-` lines. Such lines are held back until the next line
+decides (one epoch's windows at most): a validation line follows, or the same epoch of a new run.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ class RunTracker:
                 yield Finding(
                     code="repeated-batch",
                     line=line.number,
-                    text=f"batch {first.batch_end} of epoch {first.epoch} is reported again with another"
-                    " speed: several writers in one log?",
+                    text=f"batch {first.batch_end} of epoch {first.epoch} is reported again with"
+                    " another speed: several writers in one log?",
                 )
             self._last_speed = first
         for record in (first, *line.records):
@@ -253,7 +253,7 @@ def _closing_name(record: Record) -> str:
 
 
 def _start_kind(event: Event) -> str:
-    """FeedForward names its devices after the script has named its arguments: one start, two lines."""
+    """FeedForward names its devices after a script named its arguments: one start, two lines."""
     return event.text.partition("(")[0].partition("[")[0]
 
 

@@ -12,7 +12,7 @@ from fitlog_parsers.records import Event, Metric, Record, Speed
 
 
 def format_line(records: Sequence[Record]) -> str:
-    """The line, without its line end, that says `records`: a `Speed` with its metrics, or one record.
+    """The line, without its end, that says `records`: a `Speed` with its metrics, or one record.
 
     Raises:
         ValueError: MXNet writes no one line that says these records.
@@ -41,16 +41,11 @@ def _format_speed(speed: Speed) -> str:
 
 
 def _format_field(speed: Speed, record: Record) -> str:
-    same_window = (
-        isinstance(record, Metric)
-        and record.scope != "epoch"
-        and (record.epoch, record.batch_start, record.batch_end)
-        == (speed.epoch, speed.batch_start, speed.batch_end)
-    )
-    if not same_window or speed.epoch is None:
-        raise ValueError(f"{record!r} does not belong on the line of {speed!r}")
-    assert isinstance(record, Metric)
-    return f"\t{record.metric}={record.value:f}"
+    if isinstance(record, Metric) and record.scope != "epoch" and speed.epoch is not None:
+        place = (record.epoch, record.batch_start, record.batch_end)
+        if place == (speed.epoch, speed.batch_start, speed.batch_end):
+            return f"\t{record.metric}={record.value:f}"
+    raise ValueError(f"{record!r} does not belong on the line of {speed!r}")
 
 
 def _format_metric(metric: Metric) -> str:

@@ -239,7 +239,8 @@ MODULE = Dialect(
             name="lr of a resumed epoch",
             starts=("Adjust learning rate to ",),
             pattern=compile_pattern(
-                rf"Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{FLOAT})[ ]for[ ]epoch[ ](?P<epoch>{INT})"
+                rf"""Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{FLOAT})
+                [ ]for[ ]epoch[ ](?P<epoch>{INT})"""
             ),
             build=_lr,
             example="Adjust learning rate to 1.000000e-03 for epoch 30",

@@ -1,0 +1,57 @@
+"""What the tests share: the sample logs, the command, and real MXNet where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+SAMPLES = PROJECT / "sample_logs"
+
+Fitlog = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def samples() -> Path:
+    return SAMPLES
+
+
+@pytest.fixture
+def fitlog(tmp_path: Path) -> Fitlog:
+    """Run the real command in a folder of its own; gives its exit code and what it printed."""
+
+    def run(*arguments: object, stdin: bytes = b"", **environment: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "fitlog", *map(str, arguments)],
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            env={**os.environ, **environment},
+            timeout=300,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args,
+            done.returncode,
+            done.stdout.decode(),
+            done.stderr.decode(),
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mx() -> Any:
+    """Real MXNet; the reading half's tests run without it."""
+    if importlib.util.find_spec("mxnet") is None:
+        pytest.skip("mxnet is not installed")
+    from fitlog.run.shim import import_mxnet
+
+    return import_mxnet()
