@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -70,19 +70,22 @@ def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
         yield printable(text, keep="\n") + "\n"
 
 
+def format_row(row: Mapping[Hashable, Any]) -> str:
+    """One row as a JSON object; JSON has no nan and no inf, so these are strings."""
+    return json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+
+
 def _json(table: pd.DataFrame) -> Iterator[str]:
     columns = list(table.columns)
     separator = "[\n"
     for row in table.itertuples(index=False, name=None):
-        yield separator + json.dumps(
-            dict(zip(columns, map(_plain, row), strict=True)), ensure_ascii=False
-        )
+        yield separator + format_row(dict(zip(columns, row, strict=True)))
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON has it; JSON has no nan and no inf, so these are strings."""
+    """A cell as JSON has it."""
     import pandas as pd
 
     if isinstance(value, float):

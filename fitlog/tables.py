@@ -39,11 +39,12 @@ class RunLog:
       batch_end Int64, split category, samples_per_sec float64, time datetime64[us], line int64.
     * `metrics`: one row per metric value: run, node, epoch, batch_start, batch_end, split, scope
       category, metric category, value float64, time, line.
-    * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost float64 in seconds,
-      speed_median float64, batches Int64 (the last batch reported), lr float64, then a float64
-      column `train-<metric>` and `validation-<metric>` for each metric of whole epochs.
+    * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost Float64 in seconds,
+      speed_median Float64, batches Int64 (the last batch reported), lr Float64, then a Float64 column
+      `train-<metric>` and `validation-<metric>` for each metric of whole epochs. NA is what the log
+      does not state, nan what it states.
     * `events`: one row per other record: run, node, epoch, kind category, text string, value
-      float64, time, line.
+      Float64, time, line.
     * `unparsed`: text that looks like a record and was not read: line, text, reason.
     * `warnings`: findings about the log: code, line, text.
 
@@ -161,7 +162,7 @@ def _events(rows: EventColumns) -> pd.DataFrame:
             **_place(rows),
             "kind": pd.Categorical(rows.kind, categories=sorted(set(rows.kind))),
             "text": pd.array(rows.text, dtype="string"),
-            "value": _values(rows.value),
+            "value": pd.arrays.FloatingArray(_values(rows.value), _values(rows.has_value) == 0),
             "time": _times(rows.time),
             "line": _values(rows.line),
         }
@@ -188,9 +189,9 @@ def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) ->
 
     training = speed[speed["split"] == "train"].groupby(_EPOCH_KEYS, dropna=False)
     windows = training.agg(speed_median=("samples_per_sec", "median"), batches=("batch_end", "max"))
+    windows = windows.astype({"speed_median": "Float64", "batches": "Int64"})
     table = _with_column(table, "time_cost", events[events["kind"] == "time_cost"])
     table = table.merge(windows.reset_index(), on=_EPOCH_KEYS, how="left")
-    table["batches"] = table["batches"].astype("Int64")
     table["lr"] = _learning_rates(table, events)
     for split in SPLITS:
         whole = metrics[(metrics["scope"] == "epoch") & (metrics["split"] == split)]
@@ -200,12 +201,17 @@ def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) ->
 
 
 def _with_column(table: pd.DataFrame, name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The table with the last value of each epoch in `rows` as a column."""
-    values = rows.drop_duplicates(_EPOCH_KEYS, keep="last")[[*_EPOCH_KEYS, "value"]]
-    return table.merge(values.rename(columns={"value": name}), on=_EPOCH_KEYS, how="left")
+    """The table with the last value of each epoch in `rows` as a column; a nan there was logged."""
+    import numpy as np
+    import pandas as pd
+
+    last = rows.drop_duplicates(_EPOCH_KEYS, keep="last")
+    values = last["value"].to_numpy(dtype="float64")
+    column = pd.arrays.FloatingArray(values, np.zeros(len(last), dtype=bool))
+    return table.merge(last[_EPOCH_KEYS].assign(**{name: column}), on=_EPOCH_KEYS, how="left")
 
 
-def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[float]:
+def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[Any]:
     """The rate last set before an epoch's last line; missing until the log sets one."""
     import pandas as pd
 
@@ -214,7 +220,7 @@ def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[flo
     )
     ends = epochs[["file", "run", "line"]].reset_index().sort_values("line")
     merged = pd.merge_asof(ends, changes, on="line", by=["file", "run"])
-    return merged.set_index("index")["value"].reindex(epochs.index).astype("float64")
+    return merged.set_index("index")["value"].reindex(epochs.index)
 
 
 def _hparams(events: EventColumns) -> dict[str, Any]:

@@ -6,16 +6,12 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent
-SAMPLES = PROJECT / "sample_logs"
-
-Fitlog = Callable[..., subprocess.CompletedProcess[str]]
+from support import SAMPLES, Fitlog
 
 
 @pytest.fixture
@@ -27,7 +23,9 @@ def samples() -> Path:
 def fitlog(tmp_path: Path) -> Fitlog:
     """Run the real command in a folder of its own; gives its exit code and what it printed."""
 
-    def run(*arguments: object, stdin: bytes = b"", **environment: str) -> Any:
+    def run(
+        *arguments: object, stdin: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "fitlog", *map(str, arguments)],
             cwd=tmp_path,

@@ -115,20 +115,22 @@ class MetricColumns(_RowColumns):
 
 
 class EventColumns(_RowColumns):
-    """One row per other record; `value` is nan where the record states none."""
+    """One row per other record; `has_value` is 0 where the record states no value."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kind: list[str] = []
         self.text: list[str] = []
         self.value = array("d")
+        self.has_value = array("b")
 
     def add(self, file: int, row: Row, event: Event) -> None:
         """Append one row."""
         self._add_place(file, row)
         self.kind.append(event.kind)
         self.text.append(event.text)
-        self.value.append(float("nan") if event.value is None else event.value)
+        self.value.append(0.0 if event.value is None else event.value)
+        self.has_value.append(event.value is not None)
 
 
 class Columns:
