@@ -98,18 +98,20 @@ def _plain(value: Any) -> Any:
 
 
 def _with_text_for_nan(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose float columns say 'nan' where they hold nan, which to_csv would leave empty."""
+    """A copy whose plain float columns say 'nan', which to_csv would leave empty as if missing."""
     copy = table.copy()
-    for name in table.select_dtypes("float"):
-        copy[name] = table[name].astype(object).where(table[name].notna(), "nan")
+    for name in table:
+        if table[name].dtype == "float64":
+            copy[name] = table[name].astype(object).where(table[name].notna(), "nan")
     return copy
 
 
 def _with_blank_for_missing(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose nullable integers are blank where missing; to_string would write <NA>."""
+    """A copy whose nullable numbers are blank where missing; to_string would write <NA>."""
     copy = table.copy()
-    for name in table.select_dtypes("Int64"):
-        copy[name] = table[name].astype(object).where(table[name].notna(), "")
+    for name in table:
+        if table[name].dtype in ("Int64", "Float64"):
+            copy[name] = table[name].astype(object).where(table[name].notna(), "")
     return copy
 
 

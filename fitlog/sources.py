@@ -26,6 +26,7 @@ Source = str | os.PathLike[str] | bytes | IO[bytes]
 _CHUNK_BYTES: Final = 1 << 20
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
 _LONGEST_MAGIC: Final = 6
+_ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
 def read_columns(sources: Sequence[Source], *, dialect: str | None = None) -> Columns:
@@ -73,10 +74,10 @@ def _feed(reader: LogReader, stream: io.BufferedIOBase, columns: Columns) -> str
     while True:
         try:
             chunk = stream.read1(_CHUNK_BYTES)
-        except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        except _damage_errors() as error:
             return str(error)
         except OSError as error:
-            if error.errno is None:  # bz2 has no error of its own
+            if error.errno is None:  # bz2's
                 return str(error)
             raise LogError(f"cannot be read: {_reason(error)}", path=columns.files[-1]) from None
         if not chunk:
@@ -127,15 +128,22 @@ def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
 
 
 def _zstd(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
-    module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
     try:
-        zstd = importlib.import_module(module)
+        zstd = importlib.import_module(_ZSTD_MODULE)
     except ImportError:
         raise LogError(
             "is compressed with zstd, which needs one package more: pip install backports.zstd",
             path=name,
         ) from None
     return cast(io.BufferedIOBase, zstd.ZstdFile(stream))
+
+
+def _damage_errors() -> tuple[type[Exception], ...]:
+    """What the decompressors raise for data they cannot read; bz2 raises a bare OSError."""
+    errors: tuple[type[Exception], ...] = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+    if _ZSTD_MODULE in sys.modules:
+        errors += (sys.modules[_ZSTD_MODULE].ZstdError,)
+    return errors
 
 
 def _reason(error: OSError) -> str:

@@ -40,9 +40,9 @@ class RunLog:
     * `metrics`: one row per metric value: run, node, epoch, batch_start, batch_end, split, scope
       category, metric category, value float64, time, line.
     * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost Float64 in seconds,
-      speed_median Float64, batches Int64 (the last batch reported), lr Float64, then a Float64 column
-      `train-<metric>` and `validation-<metric>` for each metric of whole epochs. NA is what the log
-      does not state, nan what it states.
+      speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64
+      columns `train-<metric>` and `validation-<metric>` for each metric of whole epochs. NA is what
+      the log does not state, nan what it states.
     * `events`: one row per other record: run, node, epoch, kind category, text string, value
       Float64, time, line.
     * `unparsed`: text that looks like a record and was not read: line, text, reason.
