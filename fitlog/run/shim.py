@@ -15,6 +15,7 @@ import importlib.util
 import os
 import sys
 import types
+import warnings
 from typing import Any, Final
 
 from fitlog.errors import MXNetUnavailableError
@@ -43,7 +44,9 @@ def import_mxnet() -> Any:
     if alias_missing:
         numpy.bool = bool  # type: ignore[attr-defined, misc, unused-ignore]  # what MXNet looks for
     try:
-        mxnet = importlib.import_module("mxnet")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of MXNet's own age, which its user cannot change
+            mxnet = importlib.import_module("mxnet")
     except (ImportError, AttributeError, OSError) as error:
         raise MXNetUnavailableError(f"mxnet cannot be imported: {error}; try: {INSTALL}") from error
     finally:

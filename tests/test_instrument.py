@@ -1,0 +1,272 @@
+"""`fitlog.fit` on real MXNet: upstream's text, upstream's parameters, and honest phases."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fitlog
+
+BATCH = 16
+SAMPLES = 104  # 7 batches, the last one filled up with 8 samples
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """The messages that reach the root logger meanwhile."""
+    messages: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    root, handler = logging.getLogger(), Collector()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield messages
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def without_times(messages: list[str]) -> list[str]:
+    return [re.sub(r"(Speed: |Time cost=)[-\d.einf]+", r"\1?", message) for message in messages]
+
+
+def make_data(mx: Any, *, shuffle: bool = False) -> Any:
+    random = np.random.RandomState(3)
+    labels = random.randint(0, 4, SAMPLES)
+    images = random.normal(labels[:, None], 1.0, (SAMPLES, 6)).astype("float32")
+    return mx.io.NDArrayIter(images, labels.astype("float32"), BATCH, shuffle=shuffle)
+
+
+def make_module(mx: Any) -> Any:
+    net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=8, name="dense1")
+    net = mx.sym.Activation(net, act_type="relu", name="relu1")
+    net = mx.sym.FullyConnected(net, num_hidden=4, name="dense2")
+    return mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
+
+
+def settings(mx: Any, folder: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "eval_data": make_data(mx),
+        "eval_metric": ["acc", "ce"],
+        "batch_end_callback": mx.callback.Speedometer(BATCH, 2),
+        "epoch_end_callback": mx.callback.do_checkpoint(str(folder / "model")),
+        "optimizer_params": {"learning_rate": 0.1},
+        "num_epoch": 3,
+        **changes,
+    }
+
+
+def trained(mx: Any, fit: Any, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
+    """Messages and final parameters of one seeded training."""
+    mx.random.seed(5)
+    np.random.seed(5)
+    module = make_module(mx)
+    with logged() as messages:
+        fit(module, make_data(mx, shuffle=True), **arguments)
+    parameters, _ = module.get_params()
+    return messages, {name: value.asnumpy() for name, value in parameters.items()}
+
+
+VARIANTS: dict[str, Any] = {
+    "plain": lambda mx: {},
+    "no validation": lambda mx: {"eval_data": None},
+    "no callbacks": lambda mx: {"batch_end_callback": None, "epoch_end_callback": None},
+    "several callbacks": lambda mx: {
+        "batch_end_callback": [mx.callback.Speedometer(BATCH, 3), mx.callback.log_train_metric(2)]
+    },
+    "running means": lambda mx: {
+        "batch_end_callback": mx.callback.Speedometer(BATCH, 2, auto_reset=False)
+    },
+    "validation speeds": lambda mx: {
+        "eval_batch_end_callback": mx.callback.Speedometer(BATCH, 2),
+        "eval_end_callback": mx.callback.LogValidationMetricsCallback(),
+    },
+    "later epochs": lambda mx: {"begin_epoch": 2, "num_epoch": 4},
+    "other metric for validation": lambda mx: {"validation_metric": "rmse", "eval_metric": "acc"},
+    "adam": lambda mx: {"optimizer": "adam", "optimizer_params": {"learning_rate": 0.01}},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_log_and_parameters_are_upstreams(variant: str, mx: Any, tmp_path: Path) -> None:
+    changes = VARIANTS[variant]
+
+    theirs, their_parameters = trained(
+        mx, type(make_module(mx)).fit, **settings(mx, tmp_path, **changes(mx))
+    )
+    ours, our_parameters = trained(
+        mx, fitlog.fit, phases=[].append, **settings(mx, tmp_path, **changes(mx))
+    )
+
+    assert without_times(ours) == without_times(theirs)
+    assert len(ours) >= 4
+    assert our_parameters.keys() == their_parameters.keys()
+    for name, value in their_parameters.items():
+        np.testing.assert_array_equal(our_parameters[name], value)
+
+
+def test_arguments_may_stand_in_upstreams_order(mx: Any) -> None:
+    records: list[dict[str, Any]] = []
+
+    with logged() as messages:
+        fitlog.fit(make_module(mx), make_data(mx), None, "acc", num_epoch=1, phases=records.append)
+
+    assert [message for message in messages if "Train-accuracy" in message]
+    assert records[-1]["status"] == "finished"
+
+
+def test_an_argument_that_upstream_lacks_is_refused_as_there(mx: Any) -> None:
+    with pytest.raises(TypeError, match="num_epochs"):
+        fitlog.fit(make_module(mx), make_data(mx), num_epochs=1, phases=None)
+    with pytest.raises(TypeError, match="num_epochs"):
+        fitlog.fit(make_module(mx), make_data(mx), num_epochs=1, phases=[].append)
+
+
+def test_the_phases_of_an_epoch_add_up_to_its_wall_time(mx: Any, tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = []
+    data = make_data(mx)
+    resets: list[float] = []
+    reset = data.reset
+
+    def timed_reset() -> None:
+        reset()
+        resets.append(time.perf_counter())
+
+    data.reset = timed_reset
+
+    begin = time.perf_counter()
+    fitlog.fit(make_module(mx), data, phases=records.append, **settings(mx, tmp_path, num_epoch=40))
+    total = time.perf_counter() - begin
+
+    epochs = [record for record in records if record["kind"] == "epoch"]
+    for record in [r for r in records if "phases" in r]:
+        assert sum(record["phases"].values()) == pytest.approx(record["seconds"], abs=1e-7)
+    # Measured from outside: from one epoch's reset to the next one's.
+    measured = resets[-1] - resets[0]
+    assert sum(epoch["seconds"] for epoch in epochs[1:]) == pytest.approx(measured, rel=0.02)
+    accounted = sum(record["seconds"] for record in records if record["kind"] in ("setup", "epoch"))
+    assert accounted == pytest.approx(total, rel=0.02)
+
+
+def test_the_windows_of_an_epoch_cover_all_its_batches(mx: Any, tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = []
+
+    fitlog.fit(make_module(mx), make_data(mx), phases=records.append, **settings(mx, tmp_path))
+
+    windows = [r for r in records if r["kind"] == "window" and r["epoch"] == 1]
+    (epoch,) = (r for r in records if r["kind"] == "epoch" and r["epoch"] == 1)
+    assert [(w["part"], w["batch_start"], w["batch_end"], w["samples"]) for w in windows] == [
+        ("first", None, 0, 16),
+        ("window", 0, 2, 32),
+        ("window", 2, 4, 32),
+        ("window", 4, 6, 24),
+    ]
+    assert epoch["batches"] == sum(w["batches"] for w in windows) == 7
+    assert epoch["samples"] == SAMPLES
+    assert epoch["complete"]
+    for phase in ("data", "compute", "update", "metric", "callbacks"):
+        assert epoch["phases"][phase] > 0
+        assert sum(w["phases"][phase] for w in windows) == pytest.approx(
+            epoch["phases"][phase], abs=1e-7
+        )
+    for phase in ("sync", "checkpoint", "validation", "reset"):
+        assert epoch["phases"][phase] > 0
+        assert all(w["phases"][phase] == 0 for w in windows)
+
+
+def test_a_slow_phase_is_charged_with_its_time(mx: Any) -> None:
+    def busy(seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    class SlowData(mx.io.NDArrayIter):  # type: ignore[misc]  # MXNet has no types
+        def next(self) -> Any:
+            busy(0.02)
+            return super().next()
+
+    data = SlowData(np.zeros((64, 6), "float32"), np.zeros(64, "float32"), BATCH)
+    records: list[dict[str, Any]] = []
+
+    fitlog.fit(
+        make_module(mx),
+        data,
+        phases=records.append,
+        num_epoch=2,
+        batch_end_callback=lambda param: busy(0.01),
+        epoch_end_callback=lambda *_: busy(0.03),
+        eval_data=make_data(mx),
+        eval_end_callback=lambda param: busy(0.05),
+    )
+
+    epochs = [r["phases"] for r in records if r["kind"] == "epoch"]
+    for phases in epochs:
+        assert phases["data"] >= 5 * 0.02  # the last call finds the data exhausted
+        assert phases["callbacks"] >= 4 * 0.01
+        assert phases["checkpoint"] >= 0.03
+        assert phases["validation"] >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ConnectionError, "failed"), (KeyboardInterrupt, "interrupted")]
+)
+def test_a_fit_that_fails_leaves_the_module_as_it_was_and_says_so(
+    error: type[BaseException], status: str, mx: Any
+) -> None:
+    records: list[dict[str, Any]] = []
+    module = make_module(mx)
+    before = dict(vars(module))
+
+    def fail(param: Any) -> None:
+        if param.nbatch == 3:
+            raise error
+
+    with pytest.raises(error):
+        fitlog.fit(
+            module, make_data(mx), phases=records.append, num_epoch=2, batch_end_callback=fail
+        )
+
+    assert vars(module).keys() == before.keys()
+    assert records[-1]["status"] == status
+    assert records[-2]["complete"] is False
+
+
+def test_a_callback_sees_upstreams_frame_and_the_iterators_attributes(mx: Any) -> None:
+    seen: list[Any] = []
+
+    def look(param: Any) -> None:
+        seen.append((param.epoch, param.nbatch, param.locals["train_data"].batch_size))
+
+    fitlog.fit(make_module(mx), make_data(mx), phases=None, num_epoch=1, batch_end_callback=look)
+    plain = list(seen)
+    seen.clear()
+    fitlog.fit(
+        make_module(mx), make_data(mx), phases=[].append, num_epoch=1, batch_end_callback=look
+    )
+
+    assert seen == plain
+    assert len(seen) == 7
+
+
+def test_phases_go_into_a_file_and_a_second_fit_follows(mx: Any, tmp_path: Path) -> None:
+    path = tmp_path / "phases.jsonl"
+
+    for _ in range(2):
+        fitlog.fit(make_module(mx), make_data(mx), phases=path, num_epoch=1)
+
+    kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert kinds == ["fit", "setup", "window", "window", "epoch", "end"] * 2
