@@ -154,7 +154,9 @@ def parse(
     with _user_errors():
         from fitlog.formats import format_of, write_table
 
-        log = _read(logs, dialect)
+        if output:
+            _require_other_file(output, logs)
+        log = _read(logs, dialect, table)
         write_table(getattr(log, table.value), form.value if form else format_of(output), output)
         _print_doubts(log)
 
@@ -176,10 +178,11 @@ def plot(
         from fitlog.plots import plot_logs, save_figure
         from fitlog.tables import read_log
 
+        target = output or _picture_beside(logs[0])
+        _require_other_file(target, logs)
         read = [read_log(log) for log in logs]
         for log in read:
             _require_records(log)
-        target = output or _picture_beside(logs[0])
         save_figure(plot_logs(read), target)
         typer.echo(f"wrote {target}")
 
@@ -261,35 +264,49 @@ def _failure(message: str) -> typer.Exit:
     return typer.Exit(BAD_INPUT)
 
 
-def _read(logs: list[str], dialect: str | None) -> RunLog:
+def _read(logs: list[str], dialect: str | None, table: Table) -> RunLog:
     from fitlog.tables import read_log, read_logs
 
     several = len(logs) > 1
     log = read_logs(logs, dialect=dialect) if several else read_log(logs[0], dialect=dialect)
-    _require_records(log)
+    if table not in (Table.UNPARSED, Table.WARNINGS):
+        _require_records(log)
     return log
 
 
 def _require_records(log: RunLog) -> None:
     from fitlog.errors import NoRecordsError
 
+    if log.has_records:
+        return
     if not log.lines:
         raise NoRecordsError("is empty", path=log.name)
-    if not log.has_records and log.unparsed.empty:
-        raise NoRecordsError(
-            f"no training record in its {log.lines:,} lines: not a log of Module.fit", path=log.name
-        )
+    unread = f"; not read: {log.unparsed['reason'].iloc[0]}" if len(log.unparsed) else ""
+    raise NoRecordsError(
+        f"no training record in its {log.lines:,} lines{unread}; not a log of Module.fit?",
+        path=log.name,
+    )
+
+
+def _require_other_file(target: Path, logs: list[str]) -> None:
+    from fitlog.formats import OutputError
+
+    for log in logs:
+        if log != "-" and target.exists() and Path(log).exists() and target.samefile(log):
+            raise OutputError(
+                f"{target} would write over a log that is read; name another file with --output"
+            )
 
 
 def _print_doubts(log: RunLog) -> None:
     """Say on stderr what the table does not hold."""
-    doubts = {
-        "resembling a record and not read": ("unparsed", len(log.unparsed)),
-        "worth a warning": ("warnings", len(log.warnings)),
-    }
-    for what, (table, count) in doubts.items():
-        if count:
-            typer.echo(f"fitlog: {count} found {what}, see --table {table}", err=True)
+    if len(log.unparsed):
+        typer.echo(
+            f"fitlog: not read, though like a record: {len(log.unparsed)} (--table unparsed)",
+            err=True,
+        )
+    if len(log.warnings):
+        typer.echo(f"fitlog: warnings: {len(log.warnings)} (--table warnings)", err=True)
 
 
 def _picture_beside(log: str) -> Path:
@@ -316,31 +333,26 @@ def _warm_up(text: str) -> int | None:
 
 
 def _print_summary(result: RunResult) -> None:
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
     results, folder = result.record["results"], result.folder
-    table = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("validation accuracy", f"{results['validation_accuracy']:.2%}")
-    table.add_row(
-        "best", f"{results['best_validation_accuracy']:.2%} in epoch {results['best_epoch']}"
-    )
+    speed = "no speed line: an epoch has no more batches than --disp-batches"
     if results["windows"]:
         speed = (
             f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']} windows"
         )
-    else:
-        speed = "no speed line: an epoch has no more batches than --disp-batches"
-    table.add_row("throughput", speed)
-    table.add_row("time", f"{result.record['seconds']:.1f} s")
-    table.add_row("folder", str(folder))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print()
-    console.print(table)
-    console.print("\nnext:")
-    for command in (
-        f"fitlog plot {folder}/run.log",
-        f"fitlog parse {folder}/run.log --table speed",
-        f"fitlog check {folder}/run.log --baseline OTHER/run.log",
-    ):
-        console.print(f"  {command}", markup=False)
+    facts = {
+        "validation accuracy": f"{results['validation_accuracy']:.2%}",
+        "best": f"{results['best_validation_accuracy']:.2%} in epoch {results['best_epoch']}",
+        "throughput": speed,
+        "time": f"{result.record['seconds']:.1f} s",
+        "folder": folder,
+    }
+    typer.echo()
+    for name, value in facts.items():
+        typer.echo(f"{name:<21}{value}")
+    typer.echo(
+        f"""
+next:
+  fitlog plot {folder}/run.log
+  fitlog parse {folder}/run.log --table speed
+  fitlog check {folder}/run.log --baseline OTHER/run.log"""
+    )

@@ -64,6 +64,9 @@ def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
     elif form == "csv":
         yield _with_text_for_nan(table).to_csv(index=False, lineterminator="\n")
     else:
+        if table.empty:
+            yield " ".join(table.columns) + "\n"
+            return
         text = _with_blank_for_missing(table).to_string(
             index=False, na_rep="", float_format=_shortest
         )

@@ -99,7 +99,7 @@ def train(options: RunOptions) -> RunResult:
         record["status"] = "interrupted"
         raise KeyboardInterrupt(f"(the log so far: {folder}/run.log)") from None
     except Exception as error:
-        record["status"], record["error"] = "failed", f"{type(error).__name__}: {error}"
+        record["status"], record["error"] = "failed", f"{type(error).__name__}: {_summary(error)}"
         raise TrainingError(
             f"the training failed: {record['error']} (its log: {folder}/run.log)"
         ) from error
@@ -184,6 +184,12 @@ def _fit(mx: Any, options: RunOptions, folder: Path) -> None:
         epoch_end_callback=mx.callback.do_checkpoint(str(folder / options.network)),
         num_epoch=options.num_epochs,
     )
+
+
+def _summary(error: Exception) -> str:
+    """The message; of MXNet's own, which quote a C++ stack, the last line."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def _results(folder: Path) -> dict[str, Any]:
