@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from fitlog.curves import (
+    BLUE,
+    VERMILLION,
+    Curve,
+    batches_per_epoch,
+    batches_since_start,
+    epoch_limits,
+    make_curves,
+    position_in_epoch,
+    running_median,
+)
 from fitlog.directions import is_higher_better, unit_of
 from fitlog.errors import NoRecordsError
 from fitlog.formats import OutputError
@@ -27,18 +37,6 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".png", ".svg", ".pdf")
 
-# Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color).
-_BLUE, _VERMILLION = "#0072B2", "#D55E00"
-_COLORS: Final = (
-    _BLUE,
-    _VERMILLION,
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#5D4E8C",
-    "#7F7F7F",
-)
 _INK, _MUTED, _FAINT = "#22262A", "#6B7278", "#E3E6E8"
 _STYLE: Final[dict[str, Any]] = {
     "font.size": 10,
@@ -70,16 +68,6 @@ _SMOOTHED_WINDOWS: Final = 24
 _LOG_SCALE_RATIO: Final = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One run as it is drawn: its name, its colour and its rows of the tables."""
-
-    label: str
-    color: str
-    speed: pd.DataFrame
-    metrics: pd.DataFrame
-
-
 def plot_logs(logs: Sequence[RunLog]) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
@@ -89,7 +77,7 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    curves = _curves(logs)
+    curves = make_curves(logs)
     metrics = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
     has_speed = any(len(curve.speed) for curve in curves)
     if not metrics and not has_speed:
@@ -122,13 +110,13 @@ def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
     import numpy as np
 
     for curve in curves:
-        x = _batches_since_start(curve.speed)
+        x = batches_since_start(curve.speed)
         y = curve.speed["samples_per_sec"].to_numpy(copy=True)
         broken = ~np.isfinite(y)
         y[broken] = np.nan
         if len(y) >= _SMOOTHED_WINDOWS:
             axes.plot(x, y, ".", color=curve.color, alpha=0.4, markersize=6, markeredgewidth=0)
-            axes.plot(x, _running_median(y), color=curve.color, linewidth=1.8)
+            axes.plot(x, running_median(y), color=curve.color, linewidth=1.8)
         else:
             axes.plot(x, y, ".-", color=curve.color, linewidth=1.6, markersize=6)
         _mark_missing(axes, x[broken], curve.color, "no finite speed", top=True)
@@ -157,9 +145,9 @@ def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
     for curve in curves:
         rows = curve.metrics[curve.metrics["metric"] == metric]
         within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
-        colors = {"train": curve.color, "validation": _VERMILLION if alone else curve.color}
+        colors = {"train": curve.color, "validation": VERMILLION if alone else curve.color}
         if alone and len(within):
-            x = _position_in_epoch(within)
+            x = position_in_epoch(within)
             axes.plot(x, within["value"], color=curve.color, alpha=0.28, linewidth=0.9)
         for split, style in (("train", "--"), ("validation", "-")):
             whole = rows[(rows["scope"] == "epoch") & (rows["split"] == split)]
@@ -171,7 +159,7 @@ def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit_of(metric))
     axes.margins(y=0.12)
-    axes.set_xlim(*_epoch_limits(curves))
+    axes.set_xlim(*epoch_limits(curves))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _choose_scale(axes, curves, metric)
 
@@ -197,70 +185,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _curves(logs: Sequence[RunLog]) -> list[Curve]:
-    parts = []
-    for log in logs:
-        runs = sorted({*log.speed["run"], *log.metrics["run"]})
-        for run in runs:
-            label = _name(log.name) + (f" (run {run})" if len(runs) > 1 else "")
-            speed, metrics = (
-                _first_node(table[table["run"] == run]) for table in (log.speed, log.metrics)
-            )
-            parts.append(
-                (label, speed[(speed["split"] == "train") & speed["batch_end"].notna()], metrics)
-            )
-    return [
-        Curve(label=label, color=_COLORS[i % len(_COLORS)], speed=speed, metrics=metrics)
-        for i, (label, speed, metrics) in enumerate(parts)
-    ]
-
-
-def _name(path: str) -> str:
-    """A run's name: of a run folder's `run.log` the folder's, else the file's."""
-    file = Path(path)
-    return printable(file.absolute().parent.name if file.name == "run.log" else file.stem)
-
-
-def _first_node(table: pd.DataFrame) -> pd.DataFrame:
-    nodes = table["node"].dropna()
-    return table if nodes.empty else table[table["node"] == nodes.min()]
-
-
 def _columns(metrics: int) -> int:
     return {0: 1, 1: 1, 2: 2, 4: 2}.get(metrics, 3)
-
-
-def _batches_per_epoch(rows: pd.DataFrame) -> int:
-    """At least so many: the log names no batch after the last report."""
-    ends = rows["batch_end"].dropna()
-    return int(ends.max()) + 1 if len(ends) else 1
-
-
-def _epoch_limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """The same for every panel: half an epoch on both sides, or a little of a long run."""
-    epochs = [epoch for curve in curves for epoch in curve.metrics["epoch"].dropna()]
-    first, last = min(epochs, default=0), max(epochs, default=0)
-    pad = max(0.55, 0.02 * (last - first))
-    return first - pad, last + pad
-
-
-def _batches_since_start(speed: pd.DataFrame) -> np.ndarray[Any, Any]:
-    epoch = speed["epoch"].fillna(0)
-    first = epoch.min() if len(epoch) else 0
-    batches = (epoch - first) * _batches_per_epoch(speed) + speed["batch_end"]
-    return batches.to_numpy(dtype="float64", na_value=float("nan"))
-
-
-def _position_in_epoch(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
-    position = rows["epoch"] - 0.5 + (rows["batch_end"] + 1) / (_batches_per_epoch(rows) + 1)
-    return position.to_numpy(dtype="float64", na_value=float("nan"))
-
-
-def _running_median(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    import pandas as pd
-
-    width = max(5, len(values) // 25) | 1
-    return pd.Series(values).rolling(width, center=True, min_periods=1).median().to_numpy()
 
 
 def _plot_epochs(axes: Axes, rows: pd.DataFrame, color: str, style: str) -> None:
@@ -296,7 +222,7 @@ def _rule_epochs(axes: Axes, speed: pd.DataFrame) -> None:
     """Thin lines where epochs begin, while they are few enough to help."""
     epochs = sorted(set(speed["epoch"].dropna()))
     if 1 < len(epochs) <= _MOST_RULED_EPOCHS:
-        step = _batches_per_epoch(speed)
+        step = batches_per_epoch(speed)
         axes.grid(visible=False, axis="x")
         for epoch in epochs[1:]:
             axes.axvline((epoch - epochs[0]) * step, color=_FAINT, linewidth=0.8, zorder=0)
@@ -324,14 +250,14 @@ def _note_best(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     place_of_best = whole["value"].argmax() if higher else whole["value"].argmin()
     best = whole.iloc[int(place_of_best)]
     place = (float(best["epoch"]), float(best["value"]))
-    axes.plot(*place, "o", color="none", markeredgecolor=_VERMILLION, markersize=9)
+    axes.plot(*place, "o", color="none", markeredgecolor=VERMILLION, markersize=9)
     axes.annotate(
         f"best {best['value']:.4g}, epoch {best['epoch']}",
         place,
         xytext=(0, -15 if higher else 10),
         textcoords="offset points",
         ha=_towards_middle(best["epoch"], whole["epoch"]),
-        color=_VERMILLION,
+        color=VERMILLION,
         fontsize=9,
         path_effects=[withStroke(linewidth=3, foreground="white")],
     )
@@ -394,8 +320,8 @@ def _legend(figure: Figure, curves: Sequence[Curve]) -> None:
         else [Line2D([], [], color=c.color, linewidth=2.2, label=c.label) for c in curves]
     )
     styles: tuple[tuple[str, Literal["--", "-"], str], ...] = (
-        ("train", "--", _BLUE),
-        ("validation", "-", _VERMILLION),
+        ("train", "--", BLUE),
+        ("validation", "-", VERMILLION),
     )
     for split, style, color in styles:
         if (split, "epoch") in scopes:
@@ -404,7 +330,7 @@ def _legend(figure: Figure, curves: Sequence[Curve]) -> None:
             handles.append(line)
     if alone and {("train", "window"), ("train", "running")} & scopes:
         handles.append(
-            Line2D([], [], color=_BLUE, alpha=0.35, linewidth=1, label="within the epoch")
+            Line2D([], [], color=BLUE, alpha=0.35, linewidth=1, label="within the epoch")
         )
     if handles:
         legend = figure.legend(

@@ -284,11 +284,11 @@ def _category(codes: array[int], names: Sequence[str]) -> pd.Categorical[str]:
 
 
 def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
+    """The table with the files' names in the place of their numbers, in front."""
     import pandas as pd
 
     names = list(dict.fromkeys(files))
-    codes = table.pop("file").map({i: names.index(name) for i, name in enumerate(files)})
-    table.insert(
-        0, "file", pd.Categorical.from_codes(codes.astype("int32"), categories=pd.Index(names))
-    )
-    return table
+    codes = [names.index(files[number]) for number in table["file"]]
+    column = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+    rest = table.drop(columns="file")
+    return pd.concat([pd.Series(column, index=table.index, name="file"), rest], axis="columns")

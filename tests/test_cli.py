@@ -55,8 +55,8 @@ def test_wrong_usage_exits_with_2(command: list[str], fitlog: Fitlog) -> None:
 @pytest.mark.parametrize(
     ("command", "unwanted"),
     [
-        (["--help"], "numpy pandas matplotlib mxnet rich"),
-        (["check", "{}", "--baseline", "{}"], "numpy pandas matplotlib mxnet rich"),
+        (["--help"], "numpy pandas matplotlib mxnet rich pydantic"),
+        (["check", "{}", "--baseline", "{}"], "numpy pandas matplotlib mxnet rich pydantic"),
         (["parse", "{}"], "matplotlib mxnet"),
         (["plot", "{}"], "mxnet matplotlib.pyplot"),
     ],

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from fitlog_parsers.dialects import DIALECTS
@@ -82,23 +81,20 @@ class LogReader:
             del self._rest[_SHOWN:]
         return entries
 
-    def _line(self, raw: bytes, *, ended: bool) -> Iterator[Entry]:
+    def _line(self, raw: bytes, *, ended: bool) -> list[Entry]:
         self.lines += 1
         if self._too_long or len(raw) > MAX_LINE_BYTES:
             self._too_long = False
-            yield Unparsed(
-                line=self.lines,
-                text=_decode(raw[:_SHOWN]),
-                reason=f"a line of more than {MAX_LINE_BYTES:,} bytes",
-            )
-            return
+            reason = f"a line of more than {MAX_LINE_BYTES:,} bytes"
+            return [Unparsed(line=self.lines, text=_decode(raw[:_SHOWN]), reason=reason)]
         text = _decode(raw)
         if "\x1b" in text:
             text = ANSI.sub("", text)
-        yield from self._scan(text, ended=ended)
+        return self._scan(text, ended=ended)
 
-    def _scan(self, text: str, *, ended: bool) -> Iterator[Entry]:
+    def _scan(self, text: str, *, ended: bool) -> list[Entry]:
         """Every record on the line: torn writes glue several together, other output goes before."""
+        entries: list[Entry] = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
         unread = False  # whether a start was passed that no rule reads
@@ -108,20 +104,24 @@ class LogReader:
             if found is None:
                 unread, begin = True, start.end()
                 continue
-            torn_off = after > 0 and text[after] == "\t"
-            yield from self._pass_over(text[after:begin], unread=unread, is_rest=torn_off)
+            before = text[after:begin]
+            if before:
+                torn_off = after > 0 and before[0] == "\t"
+                entries += self._pass_over(before, unread=unread, is_rest=torn_off)
             rule, dialect, match = found
             records, end = rule.build(match), match.end()
             if not ended and _is_torn(text, end, rule):
                 records, end = self._read_whole_part(text, begin, start[0])
-                yield self._unparsed(text[end:], "the log ends within this number")
+                entries.append(self._unparsed(text[end:], "the log ends within this number"))
                 text = text[:end]
             if records:
                 dialects.add(dialect)
-                yield from self._place(text[after:begin], records)
+                entries += self._place(before, records)
             begin, after, unread = end, end, False
-        yield from self._pass_over(text[after:], unread=unread, is_rest=after > 0)
+        if after < len(text):
+            entries += self._pass_over(text[after:], unread=unread, is_rest=after > 0)
         self.dialect_lines.update(dialects)
+        return entries
 
     def _match(self, text: str, begin: int, start: str) -> tuple[Rule, str, re.Match[str]] | None:
         for rule, dialect in self._rules[start]:
@@ -138,23 +138,20 @@ class LogReader:
         rule, _, match = found
         return rule.build(match), match.end()
 
-    def _place(self, before: str, records: tuple[Record, ...]) -> Iterator[Entry]:
+    def _place(self, before: str, records: tuple[Record, ...]) -> list[Entry]:
         prefix = parse_prefix(before)
         tracker = self._trackers.get(prefix.node)
         if tracker is None:
             tracker = self._trackers[prefix.node] = RunTracker()
-        yield from tracker.add(
-            Line(number=self.lines, node=prefix.node, time=prefix.time, records=records)
-        )
+        return tracker.add(Line(self.lines, prefix.node, prefix.time, records))
 
-    def _pass_over(self, text: str, *, unread: bool, is_rest: bool) -> Iterator[Unparsed]:
+    def _pass_over(self, text: str, *, unread: bool, is_rest: bool) -> list[Entry]:
         """Text beside records: free, unless it resembles a record or is the rest of one."""
-        if not text or text.isspace():
-            return
+        if text.isspace():
+            return []
         if unread or _RESEMBLES_RECORD.search(text):
-            yield self._unparsed(text, "no rule reads this")
-        elif is_rest:
-            yield self._unparsed(text, "text after the record")
+            return [self._unparsed(text, "no rule reads this")]
+        return [self._unparsed(text, "text after the record")] if is_rest else []
 
     def _unparsed(self, text: str, reason: str) -> Unparsed:
         return Unparsed(line=self.lines, text=text.strip(), reason=reason)

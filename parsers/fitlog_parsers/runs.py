@@ -14,17 +14,17 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """A record with its place: the file's line (from 1), the run (from 0), the rank, the time.
 
-    `time` counts microseconds since 1970 on the writer's own clock; None where not logged.
+    `time` counts microseconds since 1970 on the writer's own clock; None where not logged. A named
+    tuple, for there is one for each record, and a frozen dataclass takes far longer to make.
     """
 
     line: int
@@ -55,8 +55,7 @@ class Finding:
 Entry = Row | Unparsed | Finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """What one line said, before it has its place in a run."""
 
     number: int
@@ -81,33 +80,31 @@ class RunTracker:
         self._told_repeated = False
         self._forget()
 
-    def add(self, line: Line) -> Iterator[Entry]:
+    def add(self, line: Line) -> list[Entry]:
         """The entries that `line` settles: its own, later, or those of lines held before it."""
         first = line.records[0]
         if self._held:
             verdict = self._judge_held(first)
-            if verdict is None:
-                self._held.append(line)
-                return
-            yield from self._release(verdict)
-        elif self._is_ambiguous(first):
-            self._held.append(line)
-            return
-        yield from self._place(line)
+            if verdict is not None:
+                return self._release(verdict) + self._place(line)
+        elif not self._is_ambiguous(first):
+            return self._place(line)
+        self._held.append(line)
+        return []
 
-    def close(self) -> Iterator[Entry]:
+    def close(self) -> list[Entry]:
         """The entries of lines still held when the log ends."""
-        if self._held:
-            yield Finding(
-                code="undecided-windows",
-                line=self._held[0].number,
-                text="the log ends before it tells evaluation from the first epoch of a new run",
-            )
-            yield from self._release("validation" if self._saw_validation else "train")
+        if not self._held:
+            return []
+        undecided = Finding(
+            code="undecided-windows",
+            line=self._held[0].number,
+            text="the log ends before it tells evaluation from the first epoch of a new run",
+        )
+        return [undecided, *self._release("validation" if self._saw_validation else "train")]
 
     def _forget(self) -> None:
         """Nothing is known yet of the run that begins."""
-        self._epoch: int | None = None
         self._starts: set[str] = set()
         self._last_start: Event | None = None
         self._last_start_line = 0
@@ -123,8 +120,8 @@ class RunTracker:
 
     def _is_ambiguous(self, record: Record) -> bool:
         return (
-            isinstance(record, Speed)
-            and self._stage is _Stage.CLOSED
+            self._stage is _Stage.CLOSED
+            and isinstance(record, Speed)
             and record.epoch is not None
             and record.epoch == self._epoch
         )
@@ -141,45 +138,63 @@ class RunTracker:
             case _:
                 return None
 
-    def _release(self, split: Split) -> Iterator[Entry]:
+    def _release(self, split: Split) -> list[Entry]:
         held, self._held = self._held, []
+        entries: list[Entry] = []
         if split == "train":
-            yield self._open_run(held[0], "an epoch trains again after its end")
+            entries.append(self._open_run(held[0], "an epoch trains again after its end"))
         for line in held:
             if split == "validation":
-                line = dataclasses.replace(line, records=tuple(map(_as_validation, line.records)))
-                yield from self._rows(line)
+                entries += self._rows(line, tuple(map(_as_validation, line.records)))
             else:
-                yield from self._place(line)
+                entries += self._place(line)
+        return entries
 
-    def _place(self, line: Line) -> Iterator[Entry]:
-        first = line.records[0]
-        if first == self._last_start and line.number == self._last_start_line + 1:
-            pass  # two handlers write every line twice; a second attempt would take longer
-        elif reason := self._why_new_run(first):
-            yield self._open_run(line, reason)
+    def _place(self, line: Line) -> list[Entry]:
+        records = line.records
+        first = records[0]
+        if isinstance(first, Event) and first.kind == "start":
+            return [*self._begin(line, first), *self._rows(line, records)]
+        entries: list[Entry] = []
+        if first.epoch is not None:
+            reason = self._why_new_run(first)
+            if reason:
+                entries.append(self._open_run(line, reason))
+            if first.epoch != self._epoch:
+                self._begin_epoch(first.epoch)
         if isinstance(first, Speed):
-            repeated = first == self._last_speed
-            if repeated:  # up to 0.9 there is a line for each metric: one point, several metrics
-                line = dataclasses.replace(line, records=line.records[1:])
-            elif self._repeats_batch(first) and not self._told_repeated:
-                self._told_repeated = True
-                yield Finding(
-                    code="repeated-batch",
-                    line=line.number,
-                    text=f"batch {first.batch_end} of epoch {first.epoch} is reported again with"
-                    " another speed: several writers in one log?",
-                )
-            self._last_speed = first
-        for record in (first, *line.records):
-            self._learn(record, line.number)
-        yield from self._rows(line)
+            last, self._last_speed = self._last_speed, first
+            if first == last:  # up to 0.9 there is a line for each metric: one point, all of them
+                records = records[1:]
+            elif last and (first.epoch, first.batch_end) == (last.epoch, last.batch_end):
+                entries += self._repeated(line, first)
+        self._learn(first)
+        return entries + self._rows(line, records)
 
-    def _rows(self, line: Line) -> Iterator[Row]:
-        for record in line.records:
-            yield Row(
-                line=line.number, run=self._run, node=line.node, time=line.time, record=record
-            )
+    def _rows(self, line: Line, records: tuple[Record, ...]) -> list[Entry]:
+        return [Row(line.number, self._run, line.node, line.time, record) for record in records]
+
+    def _begin(self, line: Line, start: Event) -> list[Entry]:
+        """A start line: of a new run where records, or a start of its kind, went before."""
+        entries: list[Entry] = []
+        kind = _start_kind(start)
+        # Two handlers write every line twice; a second attempt would take longer.
+        doubled = start == self._last_start and line.number == self._last_start_line + 1
+        if not doubled and (self._has_records or kind in self._starts):
+            entries.append(self._open_run(line, "a start line after other records"))
+        self._starts.add(kind)
+        self._last_start, self._last_start_line = start, line.number
+        return entries
+
+    def _repeated(self, line: Line, speed: Speed) -> list[Entry]:
+        if self._told_repeated:
+            return []
+        self._told_repeated = True
+        text = (
+            f"batch {speed.batch_end} of epoch {speed.epoch} is reported again with another speed:"
+            " several writers in one log?"
+        )
+        return [Finding(code="repeated-batch", line=line.number, text=text)]
 
     def _open_run(self, line: Line, reason: str) -> Finding:
         self._forget()
@@ -188,68 +203,61 @@ class RunTracker:
 
     def _why_new_run(self, record: Record) -> str:
         """The reason why a new run begins with `record`; empty where none does."""
-        if isinstance(record, Event) and record.kind == "start":
-            again = self._has_records or _start_kind(record) in self._starts
-            return "a start line after other records" if again else ""
-        if record.epoch is None or self._epoch is None:
+        epoch = record.epoch
+        if epoch is None or self._epoch is None:
             return ""
-        if record.epoch != self._epoch:
-            back = record.epoch < self._epoch
-            return f"epoch {record.epoch} after epoch {self._epoch}" if back else ""
-        match record:
-            case Speed(batch_end=int(batch_end)) | Metric(split="train", batch_end=int(batch_end)):
-                if self._stage is _Stage.VALIDATED:
-                    return f"epoch {record.epoch} trains again after it was validated"
-                if self._stage is _Stage.TRAINING and batch_end < self._batch_end:
-                    return (
-                        f"batch {batch_end} after batch {self._batch_end} of epoch {record.epoch}"
-                    )
-            case (
-                Metric(split="train", value=float(value))
-                | Event(kind="time_cost", value=float(value))
-            ):
-                name = _closing_name(record)
-                if name in self._closing and not _same(self._closing[name], value):
-                    return f"epoch {record.epoch} ends a second time"
+        if epoch != self._epoch:
+            return f"epoch {epoch} after epoch {self._epoch}" if epoch < self._epoch else ""
+        batch_end = _training_batch(record)
+        if batch_end is not None:
+            if self._stage is _Stage.VALIDATED:
+                return f"epoch {epoch} trains again after it was validated"
+            if self._stage is _Stage.TRAINING and batch_end < self._batch_end:
+                return f"batch {batch_end} after batch {self._batch_end} of epoch {epoch}"
+            return ""
+        closing = _closing_value(record)
+        if closing is not None:
+            name, value = closing
+            if name in self._closing and not _same(self._closing[name], value):
+                return f"epoch {epoch} ends a second time"
         return ""
 
-    def _repeats_batch(self, speed: Speed) -> bool:
-        last = self._last_speed
-        return last is not None and (speed.epoch, speed.batch_end) == (last.epoch, last.batch_end)
-
-    def _learn(self, record: Record, line: int) -> None:
-        if isinstance(record, Event) and record.kind == "start":
-            self._starts.add(_start_kind(record))
-            self._last_start, self._last_start_line = record, line
-            return
+    def _learn(self, record: Record) -> None:
         self._has_records = True
         if record.epoch is None:
             return
-        if record.epoch != self._epoch:
-            self._begin_epoch(record.epoch)
-        match record:
-            case Speed(batch_end=int(batch_end)) | Metric(split="train", batch_end=int(batch_end)):
-                self._batch_end = batch_end
-            case Metric(split="validation"):
-                self._stage = _Stage.VALIDATED
-                self._saw_validation = True
-            case (
-                Metric(split="train", value=float(value))
-                | Event(kind="time_cost", value=float(value))
-            ):
-                self._closing[_closing_name(record)] = value
-                if self._stage is _Stage.TRAINING:
-                    self._stage = _Stage.CLOSED
+        batch_end = _training_batch(record)
+        if batch_end is not None:
+            self._batch_end = batch_end
+        elif (closing := _closing_value(record)) is not None:
+            self._closing[closing[0]] = closing[1]
+            if self._stage is _Stage.TRAINING:
+                self._stage = _Stage.CLOSED
+        elif isinstance(record, Metric):
+            self._stage = _Stage.VALIDATED
+            self._saw_validation = True
+
+
+def _training_batch(record: Record) -> int | None:
+    """The batch that training had reached; None for a record of a whole epoch."""
+    if isinstance(record, Event):
+        return None
+    return record.batch_end if record.split == "train" else None
+
+
+def _closing_value(record: Record) -> tuple[str, float] | None:
+    """Name and value of a line that ends an epoch's training; None for any other."""
+    if isinstance(record, Metric):
+        return (record.metric, record.value) if record.split == "train" else None
+    if isinstance(record, Event) and record.kind == "time_cost" and record.value is not None:
+        return "Time cost", record.value
+    return None
 
 
 def _as_validation(record: Record) -> Record:
     if isinstance(record, Event):
         return record
     return dataclasses.replace(record, split="validation")
-
-
-def _closing_name(record: Record) -> str:
-    return record.metric if isinstance(record, Metric) else "Time cost"
 
 
 def _start_kind(event: Event) -> str:

@@ -13,6 +13,7 @@ from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, c
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
 _BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
+_NO_FIELDS = r"(?P<fields>)"
 _SPEED = rf"\s++Speed:[ ]*+(?P<samples_per_sec>{FLOAT})[ ]samples/sec"
 _TAB_FIELD = rf"\t++[ ]*+{NAME}={FLOAT}{FIELD_END}"
 _BLANK_FIELD = rf"[ ]++(?!Epoch\[)[^\s=,]++={FLOAT}(?=\s|$)"
@@ -28,34 +29,43 @@ def _integer(text: str | None) -> int | None:
 
 
 def _speed(match: re.Match[str]) -> tuple[Record, ...]:
-    found = match.groupdict()
-    epoch = _integer(found.get("epoch"))
-    batch_start = _integer(found.get("batch_start"))
-    batch_end = int(found["batch_end"])
+    epoch, batch_end = int(match["epoch"]), int(match["batch_end"])
+    batch_start = _integer(match["batch_start"])
+    samples_per_sec = float(match["samples_per_sec"])
     records: list[Record] = [
         Speed(
             epoch=epoch,
             batch_start=batch_start,
             batch_end=batch_end,
-            samples_per_sec=float(found["samples_per_sec"]),
+            samples_per_sec=samples_per_sec,
         )
     ]
-    fields = found.get("fields") or ""
-    if fields:
-        splitter = _SPLIT_TABS if fields[0] == "\t" else _SPLIT_BLANKS
-        for metric, value in splitter.findall(fields):
-            records.append(
-                Metric(
-                    epoch=epoch,
-                    batch_start=batch_start,
-                    batch_end=batch_end,
-                    split="train",
-                    scope="window",
-                    metric=metric.removeprefix("Train-"),
-                    value=float(value),
-                )
+    fields = match["fields"]
+    splitter = _SPLIT_TABS if fields.startswith("\t") else _SPLIT_BLANKS
+    for metric, value in splitter.findall(fields):
+        records.append(
+            Metric(
+                epoch=epoch,
+                batch_start=batch_start,
+                batch_end=batch_end,
+                split="train",
+                scope="window",
+                metric=metric.removeprefix("Train-"),
+                value=float(value),
             )
+        )
     return tuple(records)
+
+
+def _speed_without_epoch(match: re.Match[str]) -> tuple[Record, ...]:
+    return (
+        Speed(
+            epoch=None,
+            batch_start=None,
+            batch_end=int(match["batch_end"]),
+            samples_per_sec=float(match["samples_per_sec"]),
+        ),
+    )
 
 
 def _epoch_metric(match: re.Match[str]) -> tuple[Record, ...]:
@@ -165,7 +175,9 @@ MODULE = Dialect(
         Rule(
             name="speed without metric",
             starts=("Iter[",),
-            pattern=compile_pattern(rf"Iter\[(?P<epoch>{INT})\][ ]Batch[ ]\[{_BOUNDS}\]{_SPEED}"),
+            pattern=compile_pattern(
+                rf"Iter\[(?P<epoch>{INT})\][ ]Batch[ ]\[{_BOUNDS}\]{_SPEED}{_NO_FIELDS}"
+            ),
             build=_speed,
             example="Iter[0] Batch [50]\tSpeed: 31067.45 samples/sec",
             source="callback.py, Speedometer.__call__ without a metric, 2015 on",
@@ -187,7 +199,7 @@ MODULE = Dialect(
             starts=("Batch [",),
             # Behind `] ` it is the rest of an epoch's line that no rule above could read.
             pattern=compile_pattern(rf"(?<!\][ ])Batch[ ]\[(?P<batch_end>{INT})\]{_SPEED}"),
-            build=_speed,
+            build=_speed_without_epoch,
             example="Batch [50]\tSpeed: 1034.50 samples/sec",
             source="callback.py, Speedometer of 2015-09; common/fit.py, --test-io",
         ),
