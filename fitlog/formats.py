@@ -67,10 +67,7 @@ def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
         if table.empty:
             yield " ".join(table.columns) + "\n"
             return
-        text = _with_blank_for_missing(table).to_string(
-            index=False, na_rep="", float_format=_shortest
-        )
-        yield printable(text, keep="\n") + "\n"
+        yield _for_people(table).to_string(index=False, na_rep="", float_format=_shortest) + "\n"
 
 
 def format_row(row: Mapping[Hashable, Any]) -> str:
@@ -109,13 +106,16 @@ def _with_text_for_nan(table: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
-def _with_blank_for_missing(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose nullable numbers are blank where missing; to_string would write <NA>."""
+def _for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy with blanks for missing numbers (to_string has <NA>) and no control characters."""
     copy = table.copy()
     for name in table:
-        if table[name].dtype in ("Int64", "Float64"):
-            copy[name] = table[name].astype(object).where(table[name].notna(), "")
-    return copy
+        column = table[name]
+        if column.dtype in ("Int64", "Float64"):
+            copy[name] = column.astype(object).where(column.notna(), "")
+        elif column.dtype in ("string", "category"):
+            copy[name] = column.astype(object).map(printable)
+    return copy.rename(columns=printable)
 
 
 def _shortest(value: float) -> str:

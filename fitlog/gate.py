@@ -12,14 +12,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from fitlog.errors import BaselineError, LogError, NoRecordsError
 from fitlog.sources import Source, name_of, read_columns
 from fitlog.stats import Pace, measure_pace, t_quantile
-
-if TYPE_CHECKING:
-    from fitlog.tables import RunLog
+from fitlog.tables import RunLog
 
 Verdict = Literal["pass", "improved", "regression", "inconclusive"]
 
@@ -250,16 +248,8 @@ def _check_settings(tolerance: float, min_effect: float, alpha: float, warm_up: 
 
 def _training_speeds(source: Source | RunLog) -> tuple[str, list[tuple[int, float]]]:
     """The source's name, and (line, speed) of the training windows of its last run, first node."""
-    if isinstance(source, (str, bytes)) or not hasattr(source, "speed"):
-        name = name_of(cast(Source, source))
-        speed = read_columns([cast(Source, source)]).speed
-        rows = list(
-            zip(speed.run, speed.node, speed.split, speed.line, speed.samples_per_sec, strict=True)
-        )
-    else:
-        log = cast("RunLog", source)
-        table = log.speed
-        name = log.name
+    if isinstance(source, RunLog):
+        name, table = source.name, source.speed
         rows = list(
             zip(
                 table["run"].tolist(),
@@ -269,6 +259,11 @@ def _training_speeds(source: Source | RunLog) -> tuple[str, list[tuple[int, floa
                 table["samples_per_sec"].tolist(),
                 strict=True,
             )
+        )
+    else:
+        name, speed = name_of(source), read_columns([source]).speed
+        rows = list(
+            zip(speed.run, speed.node, speed.split, speed.line, speed.samples_per_sec, strict=True)
         )
     rows = [row for row in rows if row[2] == 0]
     last_run = max((row[0] for row in rows), default=0)

@@ -76,6 +76,7 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     curves = make_curves(logs)
     metrics = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
@@ -86,10 +87,9 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
         columns = _columns(len(metrics))
         rows = -(-len(metrics) // columns)
         heights = [3.0] * has_speed + [2.6] * rows
-        figure = Figure(
-            figsize=(10 if columns < 3 else 12.5, sum(heights) + 1.0), layout="constrained"
-        )
-        figure.get_layout_engine().set(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)  # type: ignore[union-attr]
+        layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)
+        width = 10.0 if columns < 3 else 12.5
+        figure = Figure(figsize=(width, sum(heights) + 1.0), layout=layout)
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         if has_speed:
             plot_speed(curves, figure.add_subplot(grid[0, :]))

@@ -90,7 +90,7 @@ def _feed(reader: LogReader, stream: io.BufferedIOBase, columns: Columns) -> str
 def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
     name = name_of(source)
     if isinstance(source, bytes):
-        yield _decompressed(io.BufferedReader(io.BytesIO(source)), name)  # type: ignore[arg-type]  # BytesIO reads into buffers
+        yield _decompressed(cast(io.BufferedReader, io.BufferedReader(io.BytesIO(source))), name)
     elif not isinstance(source, (str, os.PathLike)):
         if isinstance(source, io.TextIOBase):
             raise TypeError("a log is read from a binary file: open it with mode 'rb'")
@@ -100,7 +100,7 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
         finally:
             buffered.detach()  # or the caller's file would be closed with it
     elif os.fspath(source) == "-":
-        yield _decompressed(sys.stdin.buffer, name)  # type: ignore[arg-type]  # a BufferedReader
+        yield _decompressed(cast(io.BufferedReader, sys.stdin.buffer), name)
     else:
         try:
             file = Path(source).open("rb")  # noqa: SIM115  # closed below; only opening may fail here

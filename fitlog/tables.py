@@ -174,8 +174,9 @@ def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> pd.DataF
 
     columns: dict[str, Any] = {"file": pd.array([file for file, _ in notes], dtype="int64")}
     for name in names:
-        dtype = "int64" if name == "line" else "string"
-        columns[name] = pd.array([getattr(note, name) for _, note in notes], dtype=dtype)
+        values = [getattr(note, name) for _, note in notes]
+        is_line = name == "line"
+        columns[name] = pd.array(values, dtype="int64") if is_line else pd.array(values, "string")
     return pd.DataFrame(columns)
 
 
@@ -288,7 +289,7 @@ def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     names = list(dict.fromkeys(files))
-    codes = [names.index(files[number]) for number in table["file"]]
+    codes = [names.index(files[int(number)]) for number in table["file"]]
     column = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     rest = table.drop(columns="file")
     return pd.concat([pd.Series(column, index=table.index, name="file"), rest], axis="columns")

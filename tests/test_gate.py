@@ -169,11 +169,11 @@ def test_a_warm_up_of_ones_own_counts_against_the_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("tolerance", 0.0), ("min_effect", 1.0), ("alpha", 0.5), ("warm_up", -1)]
+    "setting", [{"tolerance": 0.0}, {"min_effect": 1.0}, {"alpha": 0.5}, {"warm_up": -1}]
 )
-def test_a_setting_out_of_range_is_refused(setting: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"{setting} .* is out of range"):
-        judge(1.0, **{setting: value})
+def test_a_setting_out_of_range_is_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} .* is out of range"):
+        judge(1.0, **setting)
 
 
 def test_a_report_names_effect_interval_and_runs() -> None:

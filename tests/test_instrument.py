@@ -40,6 +40,11 @@ def logged() -> Iterator[list[str]]:
         root.setLevel(level)
 
 
+def ignore(record: dict[str, Any]) -> None:
+    """A sink that keeps nothing."""
+    del record
+
+
 def without_times(messages: list[str]) -> list[str]:
     return [re.sub(r"(Speed: |Time cost=)[-\d.einf]+", r"\1?", message) for message in messages]
 
@@ -109,7 +114,7 @@ def test_log_and_parameters_are_upstreams(variant: str, mx: Any, tmp_path: Path)
         mx, type(make_module(mx)).fit, **settings(mx, tmp_path, **changes(mx))
     )
     ours, our_parameters = trained(
-        mx, fitlog.fit, phases=[].append, **settings(mx, tmp_path, **changes(mx))
+        mx, fitlog.fit, phases=ignore, **settings(mx, tmp_path, **changes(mx))
     )
 
     assert without_times(ours) == without_times(theirs)
@@ -133,7 +138,7 @@ def test_an_argument_that_upstream_lacks_is_refused_as_there(mx: Any) -> None:
     with pytest.raises(TypeError, match="num_epochs"):
         fitlog.fit(make_module(mx), make_data(mx), num_epochs=1, phases=None)
     with pytest.raises(TypeError, match="num_epochs"):
-        fitlog.fit(make_module(mx), make_data(mx), num_epochs=1, phases=[].append)
+        fitlog.fit(make_module(mx), make_data(mx), num_epochs=1, phases=ignore)
 
 
 def test_the_phases_of_an_epoch_add_up_to_its_wall_time(mx: Any, tmp_path: Path) -> None:
@@ -254,9 +259,7 @@ def test_a_callback_sees_upstreams_frame_and_the_iterators_attributes(mx: Any) -
     fitlog.fit(make_module(mx), make_data(mx), phases=None, num_epoch=1, batch_end_callback=look)
     plain = list(seen)
     seen.clear()
-    fitlog.fit(
-        make_module(mx), make_data(mx), phases=[].append, num_epoch=1, batch_end_callback=look
-    )
+    fitlog.fit(make_module(mx), make_data(mx), phases=ignore, num_epoch=1, batch_end_callback=look)
 
     assert seen == plain
     assert len(seen) == 7
