@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -148,6 +150,31 @@ def test_the_command_trains_reports_and_says_what_to_do_next(
     record = json.loads((folder / "run.json").read_text("utf-8"))
     assert record["arguments"]["network"] == "mlp"
     assert record["arguments"]["seed"] == 7
+
+
+def test_a_terminal_shows_a_bar_instead_of_the_log(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fitlog", "run", "--network", "mlp", "--num-epochs", "3"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side has closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+
+    assert process.wait(timeout=60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert re.search(r"epoch 3/3 .*samples/sec  validation accuracy 0\.\d{4}", text)
+    assert "Epoch[" not in text
+    assert "validation accuracy  " in text
 
 
 def test_two_runs_of_one_second_have_folders_of_their_own(mx: Any, tmp_path: Path) -> None:

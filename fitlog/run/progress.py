@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fitlog_parsers import LogReader, Metric, Row, Speed
+
+_REFRESHES: Final = 4  # each takes time from the training
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,6 +39,7 @@ def shown_progress(num_epochs: int, batches_per_epoch: int) -> Iterator[Callable
         BarColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[facts]}"),
+        refresh_per_second=_REFRESHES,
     ) as progress:
         yield _Bar(progress, num_epochs, batches_per_epoch).show
 
@@ -55,26 +58,32 @@ class _PlainLines:
 
 
 class _Bar:
-    """One bar over all epochs; beside it the last speed and the last value of each metric."""
+    """One bar over all epochs; beside it the last speed and the first metric's last validation."""
 
     def __init__(self, progress: Progress, num_epochs: int, batches_per_epoch: int) -> None:
         self._progress = progress
         self._batches = batches_per_epoch
         self._task = progress.add_task("", total=num_epochs, facts="")
         self._reader = LogReader()
-        self._facts: dict[str, str] = {}
+        self._speed = ""
+        self._metric = ""
+        self._validation = ""
 
     def show(self, line: str) -> None:
         for entry in self._reader.feed(line.encode() + b"\n"):
             if isinstance(entry, Row):
                 self._take(entry)
-        self._progress.update(self._task, facts="  ".join(self._facts.values()))
+        self._progress.update(self._task, facts=f"{self._speed}  {self._validation}")
 
     def _take(self, row: Row) -> None:
         match row.record:
             case Speed(epoch=int(epoch), batch_end=int(batch_end), samples_per_sec=speed):
-                self._facts["speed"] = f"{speed:,.0f} samples/sec"
+                self._speed = f"{speed:,.0f} samples/sec"
                 self._progress.update(self._task, completed=epoch + batch_end / self._batches)
-            case Metric(scope="epoch", epoch=int(epoch), split=split, metric=metric, value=value):
-                self._facts[f"{split}-{metric}"] = f"{split} {metric} {value:.4f}"
+            case Metric(
+                scope="epoch", split="validation", epoch=int(epoch), metric=name, value=value
+            ):
+                self._metric = self._metric or name
+                if name == self._metric:
+                    self._validation = f"validation {name} {value:.4f}"
                 self._progress.update(self._task, completed=epoch + 1)
