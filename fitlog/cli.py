@@ -81,6 +81,11 @@ Logs = Annotated[
 
 def main() -> None:
     """Run the command line."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by whoever started the command
+            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good
+        # A name that the terminal's encoding lacks is written out; it is no reason to fail.
+        getattr(sys, stream).reconfigure(errors="backslashreplace")
     app()
 
 
@@ -154,6 +159,7 @@ def parse(
     with _user_errors():
         from fitlog.formats import format_of, write_table
 
+        _require_one_stdin(logs)
         if output:
             _require_other_file(output, logs)
         log = _read(logs, dialect, table)
@@ -176,15 +182,17 @@ def plot(
     """Draw speed and metrics of one training, or of several over each other, as a picture."""
     with _user_errors():
         from fitlog.plots import plot_logs, save_figure
+        from fitlog.printable import printable
         from fitlog.tables import read_log
 
-        target = output or _picture_beside(logs[0])
-        _require_other_file(target, logs)
+        _require_one_stdin(logs)
         read = [read_log(log) for log in logs]
         for log in read:
             _require_records(log)
+        target = output or _picture_beside(logs[0])
+        _require_other_file(target, logs)
         save_figure(plot_logs(read), target)
-        typer.echo(f"wrote {target}")
+        typer.echo(f"wrote {printable(str(target))}")
 
 
 @app.command()
@@ -216,6 +224,7 @@ def check(
         from fitlog.gate import check as check_throughput
         from fitlog.gate import format_judgement
 
+        _require_one_stdin([*candidates, *(baseline or [])])
         judgement = check_throughput(
             candidates,
             baseline=baseline or [],
@@ -242,19 +251,31 @@ def _user_errors() -> Iterator[None]:
     from fitlog.errors import FitlogError
 
     try:
-        yield
+        try:
+            yield
+        except typer.Exit:
+            sys.stdout.flush()
+            raise
         sys.stdout.flush()
     except FitlogError as error:
         raise _failure(str(error)) from None
     except ValueError as error:  # a setting out of its range
         raise _failure(str(error)) from None
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. What is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _drop_output()
         raise typer.Exit from None
+    except OSError as error:
+        _drop_output()
+        place = error.filename or "standard output"
+        raise _failure(f"cannot use {place}: {error.strerror or error}") from None
     except KeyboardInterrupt as interrupt:
         typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _drop_output() -> None:
+    """What is still buffered must not be written, and fail, when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failure(message: str) -> typer.Exit:
@@ -288,11 +309,24 @@ def _require_records(log: RunLog) -> None:
     )
 
 
+def _require_one_stdin(logs: list[str]) -> None:
+    if logs.count("-") > 1:
+        raise ValueError("- is named twice: standard input can be read only once")
+
+
 def _require_other_file(target: Path, logs: list[str]) -> None:
+    """Raise where the file to be written is one of the logs, by whatever name."""
     from fitlog.formats import OutputError
 
+    if not target.exists():
+        return
     for log in logs:
-        if log != "-" and target.exists() and Path(log).exists() and target.samefile(log):
+        same = (
+            os.path.samestat(target.stat(), os.fstat(0))
+            if log == "-"
+            else Path(log).exists() and target.samefile(log)
+        )
+        if same and target.is_file():
             raise OutputError(
                 f"{target} would write over a log that is read; name another file with --output"
             )
@@ -327,7 +361,7 @@ def _fraction(option: str, text: str) -> float:
 def _warm_up(text: str) -> int | None:
     if text == "auto":
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:
         raise ValueError(f"--warmup {text}: must be auto or a number of windows")
     return int(text)
 

@@ -27,6 +27,8 @@ COLORS: Final = (
     "#5D4E8C",
     "#7F7F7F",
 )
+# Beyond this, the differences that an axis and its ticks are made of overflow.
+_LARGEST: Final = 1e300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +51,8 @@ def make_curves(logs: Sequence[RunLog]) -> list[Curve]:
             speed, metrics = (
                 _first_node(table[table["run"] == run]) for table in (log.speed, log.metrics)
             )
-            parts.append(
-                (label, speed[(speed["split"] == "train") & speed["batch_end"].notna()], metrics)
-            )
+            speed = speed[(speed["split"] == "train") & speed["batch_end"].notna()]
+            parts.append((label, _drawable(speed, "samples_per_sec"), _drawable(metrics, "value")))
     return [
         Curve(label=label, color=COLORS[i % len(COLORS)], speed=speed, metrics=metrics)
         for i, (label, speed, metrics) in enumerate(parts)
@@ -92,6 +93,11 @@ def running_median(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
     width = max(5, len(values) // 25) | 1
     return pd.Series(values).rolling(width, center=True, min_periods=1).median().to_numpy()
+
+
+def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows with nan for what has no place on an axis: inf, and what its arithmetic lacks."""
+    return table.assign(**{column: table[column].where(table[column].abs() <= _LARGEST)})
 
 
 def _name(path: str) -> str:

@@ -47,7 +47,7 @@ def write_table(table: pd.DataFrame, form: str, path: Path | None) -> None:
             print(printable(piece, keep="\n\t") if sys.stdout.isatty() else piece, end="")  # noqa: T201
         return
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             _write_all(file, _pieces(table, form))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
@@ -62,12 +62,12 @@ def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
     if form == "json":
         yield from _json(table)
     elif form == "csv":
-        yield _with_text_for_nan(table).to_csv(index=False, lineterminator="\n")
+        yield _for_csv(table).to_csv(index=False, lineterminator="\n")
     else:
         if table.empty:
             yield " ".join(table.columns) + "\n"
             return
-        yield _for_people(table).to_string(index=False, na_rep="", float_format=_shortest) + "\n"
+        yield _for_people(table).to_string(index=False, na_rep="") + "\n"
 
 
 def format_row(row: Mapping[Hashable, Any]) -> str:
@@ -97,13 +97,20 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _with_text_for_nan(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose plain float columns say 'nan', which to_csv would leave empty as if missing."""
+def _for_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy as to_csv should write it: it leaves nan empty and a bare carriage return unquoted."""
     copy = table.copy()
     for name in table:
-        if table[name].dtype == "float64":
-            copy[name] = table[name].astype(object).where(table[name].notna(), "nan")
+        column = table[name]
+        if column.dtype == "float64":
+            copy[name] = column.astype(object).where(column.notna(), "nan")
+        elif column.dtype in ("string", "category"):
+            copy[name] = column.astype(object).map(_without_cr)
     return copy
+
+
+def _without_cr(text: str) -> str:
+    return text.replace("\r", r"\r")
 
 
 def _for_people(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,15 +118,18 @@ def _for_people(table: pd.DataFrame) -> pd.DataFrame:
     copy = table.copy()
     for name in table:
         column = table[name]
-        if column.dtype in ("Int64", "Float64"):
-            copy[name] = column.astype(object).where(column.notna(), "")
+        if column.dtype in ("Int64", "Float64", "float64"):
+            copy[name] = column.astype(object).map(_number)
         elif column.dtype in ("string", "category"):
             copy[name] = column.astype(object).map(printable)
     return copy.rename(columns=printable)
 
 
-def _shortest(value: float) -> str:
-    return repr(float(value))
+def _number(value: Any) -> str:
+    """A number for people: blank where missing, and nan as what was logged."""
+    import pandas as pd
+
+    return "" if value is pd.NA else str(value)
 
 
 def _write_parquet(table: pd.DataFrame, path: Path | None) -> None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
-from fitlog.errors import BaselineError, LogError, NoRecordsError
-from fitlog.sources import Source, name_of, read_columns
-from fitlog.stats import Pace, measure_pace, t_quantile
+from fitlog.errors import BaselineError
+from fitlog.paces import JudgedRun, load_pace
+from fitlog.sources import Source
+from fitlog.stats import Pace, t_quantile
 from fitlog.tables import RunLog
 
 Verdict = Literal["pass", "improved", "regression", "inconclusive"]
@@ -27,7 +28,6 @@ EXIT_CODES: Final[dict[Verdict, int]] = {
     "regression": 1,
     "inconclusive": 3,
 }
-MIN_WINDOWS: Final = 5
 
 # What clean runs differ by on the machines measured: 2 %, weighing as much as four runs would.
 _PRIOR_SPREAD: Final = 0.02
@@ -38,15 +38,6 @@ _NOISY_RATIO: Final = 2.0
 _NOISIEST_SINGLE: Final = 0.08
 _CONFIDENCE: Final = 0.95
 _POWER: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedRun:
-    """A run that took part; `set_aside` says why it was not counted, or is empty."""
-
-    name: str
-    pace: Pace
-    set_aside: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +120,7 @@ def judge(
         for run in (*candidates, *baseline)
         if run.set_aside
     ]
+    reasons += [f"{run.name}: {doubt}" for run in (*candidates, *baseline) for doubt in run.doubts]
     verdict: Verdict = "inconclusive"
     difference = detectable = math.nan
     low = high = math.nan
@@ -162,34 +154,6 @@ def judge(
         candidates=tuple(candidates),
         baseline=tuple(baseline),
     )
-
-
-def load_pace(source: Source | RunLog, *, warm_up: int | None = None) -> JudgedRun:
-    """The pace of a log's last run, from its training windows.
-
-    Raises:
-        LogError: the log cannot be read, has a speed that is no speed, or too few windows.
-    """
-    name, speeds = _training_speeds(source)
-    if not speeds:
-        raise NoRecordsError("holds no speed of a training: nothing to judge", path=name)
-    bad = [(line, speed) for line, speed in speeds if not (math.isfinite(speed) and speed > 0)]
-    if bad:
-        line, speed = bad[0]
-        raise LogError(
-            f"{len(bad)} of {len(speeds)} speeds cannot be true, the first is {speed}: the clock or"
-            " the log is broken, and what it says of throughput cannot be judged",
-            path=name,
-            line=line,
-        )
-    cut = 0 if warm_up is None else warm_up
-    if len(speeds) - cut < MIN_WINDOWS + (warm_up is None):
-        raise LogError(
-            f"{len(speeds)} speed lines are too few to judge: {MIN_WINDOWS} are needed after the"
-            " warm-up; train longer, or report more often (--disp-batches, Speedometer's frequent)",
-            path=name,
-        )
-    return JudgedRun(name=name, pace=measure_pace([speed for _, speed in speeds], warm_up=warm_up))
 
 
 def format_judgement(judgement: Judgement) -> str:
@@ -235,41 +199,15 @@ def _why_undecided(error: float, tolerance: float, new: int, old: int) -> str:
 
 
 def _check_settings(tolerance: float, min_effect: float, alpha: float, warm_up: int | None) -> None:
-    for name, value, most in (
-        ("tolerance", tolerance, 1.0),
-        ("min_effect", min_effect, 1.0),
-        ("alpha", alpha, 0.5),
+    for name, value, least, most in (
+        ("tolerance", tolerance, 1e-3, 0.99),
+        ("min_effect", min_effect, 1e-6, 0.99),
+        ("alpha", alpha, 1e-6, 0.49),
     ):
-        if not 0 < value < most:
-            raise ValueError(f"{name} {value} is out of range: must be between 0 and {most:g}")
+        if not least <= value <= most:
+            raise ValueError(f"{name} {value} is out of range: must be from {least:g} to {most:g}")
     if warm_up is not None and warm_up < 0:
         raise ValueError(f"warm_up {warm_up} is out of range: must be 0 or more")
-
-
-def _training_speeds(source: Source | RunLog) -> tuple[str, list[tuple[int, float]]]:
-    """The source's name, and (line, speed) of the training windows of its last run, first node."""
-    if isinstance(source, RunLog):
-        name, table = source.name, source.speed
-        rows = list(
-            zip(
-                table["run"].tolist(),
-                table["node"].fillna(-1).tolist(),
-                table["split"].cat.codes.tolist(),
-                table["line"].tolist(),
-                table["samples_per_sec"].tolist(),
-                strict=True,
-            )
-        )
-    else:
-        name, speed = name_of(source), read_columns([source]).speed
-        rows = list(
-            zip(speed.run, speed.node, speed.split, speed.line, speed.samples_per_sec, strict=True)
-        )
-    rows = [row for row in rows if row[2] == 0]
-    last_run = max((row[0] for row in rows), default=0)
-    rows = [row for row in rows if row[0] == last_run]
-    first_node = min((row[1] for row in rows), default=0)
-    return name, [(row[3], row[4]) for row in rows if row[1] == first_node]
 
 
 def _set_noisy_aside(
@@ -288,7 +226,7 @@ def _set_noisy_aside(
         reason = (
             f"its windows scatter by {run.pace.spread:.1%}, more than {limit:.1%}: a busy machine"
         )
-        return JudgedRun(name=run.name, pace=run.pace, set_aside=reason)
+        return replace(run, set_aside=reason)
 
     return [marked(run) for run in candidates], [marked(run) for run in baseline]
 

@@ -66,20 +66,23 @@ _MOST_MARKED_EPOCHS: Final = 40
 _MOST_RULED_EPOCHS: Final = 30
 _SMOOTHED_WINDOWS: Final = 24
 _LOG_SCALE_RATIO: Final = 100
+_MOST_METRICS: Final = 24
 
 
 def plot_logs(logs: Sequence[RunLog]) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
-    Every run in every log is a curve of its own. Of a log with several nodes the first is drawn.
-    Raises NoRecordsError where there is neither a speed nor a metric.
+    Every run in every log is a curve of its own. Of a log with several nodes the first is drawn, of
+    more than 24 metrics the first 24; the title says so then. Raises NoRecordsError where there is
+    neither a speed nor a metric.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     curves = make_curves(logs)
-    metrics = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
+    names = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
+    metrics = names[:_MOST_METRICS]
     has_speed = any(len(curve.speed) for curve in curves)
     if not metrics and not has_speed:
         raise NoRecordsError("has neither a speed nor a metric to draw", path=logs[0].name)
@@ -96,7 +99,7 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
         for i, metric in enumerate(metrics):
             row, column = divmod(i, columns)
             plot_metric(curves, metric, figure.add_subplot(grid[row + has_speed, column]))
-        _title(figure, curves)
+        _title(figure, curves, f" ({len(metrics)} of {len(names)} metrics)" * (names != metrics))
         _legend(figure, curves)
     return figure
 
@@ -111,9 +114,8 @@ def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
 
     for curve in curves:
         x = batches_since_start(curve.speed)
-        y = curve.speed["samples_per_sec"].to_numpy(copy=True)
-        broken = ~np.isfinite(y)
-        y[broken] = np.nan
+        y = curve.speed["samples_per_sec"].to_numpy()
+        broken = np.isnan(y)
         if len(y) >= _SMOOTHED_WINDOWS:
             axes.plot(x, y, ".", color=curve.color, alpha=0.4, markersize=6, markeredgewidth=0)
             axes.plot(x, running_median(y), color=curve.color, linewidth=1.8)
@@ -127,7 +129,7 @@ def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
     axes.set_xlabel("batches since the run began")
     axes.set_ylabel("samples/sec")
     axes.margins(x=0.01, y=0.12)
-    if any(np.isfinite(curve.speed["samples_per_sec"]).any() for curve in curves):
+    if any(curve.speed["samples_per_sec"].notna().any() for curve in curves):
         _plain_numbers(axes)
     else:
         axes.set_yticks([])
@@ -136,8 +138,8 @@ def plot_speed(curves: Sequence[Curve], axes: Axes) -> None:
 def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
     """One metric over epochs: solid where validated, dashed in training, faint within an epoch.
 
-    Values within epoch e stand between e - 0.5 and e + 0.5. A nan breaks the line and is marked on
-    the lower edge. Losses that fall by a factor of 100 get a logarithmic axis.
+    Values within epoch e stand between e - 0.5 and e + 0.5. What is not finite breaks the line and
+    is marked on the lower edge. Losses that fall by a factor of 100 get a logarithmic axis.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -194,7 +196,7 @@ def _plot_epochs(axes: Axes, rows: pd.DataFrame, color: str, style: str) -> None
     x, y = rows["epoch"].to_numpy(dtype="float64"), rows["value"].to_numpy()
     marker = "o" if len(x) <= _MOST_MARKED_EPOCHS else ""
     axes.plot(x, y, style, color=color, marker=marker, markersize=4, linewidth=1.7)
-    _mark_missing(axes, x[y != y], color, "nan", top=False)
+    _mark_missing(axes, x[y != y], color, "not finite", top=False)
 
 
 def _mark_missing(axes: Axes, x: np.ndarray[Any, Any], color: str, text: str, *, top: bool) -> None:
@@ -229,9 +231,8 @@ def _rule_epochs(axes: Axes, speed: pd.DataFrame) -> None:
 
 
 def _note_median(axes: Axes, speed: pd.DataFrame) -> None:
-    import numpy as np
 
-    finite = speed["samples_per_sec"][np.isfinite(speed["samples_per_sec"])]
+    finite = speed["samples_per_sec"].dropna()
     if len(finite):
         text = f"median {finite.median():,.0f} samples/sec of {len(finite)} windows"
         axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=_MUTED)
@@ -278,7 +279,7 @@ def _choose_scale(axes: Axes, curves: Sequence[Curve], metric: str) -> None:
             for curve in curves
         ]
     )
-    values = values[np.isfinite(values)]
+    values = values[~np.isnan(values)]
     falls = is_higher_better(metric) is False and len(values) > 0 and values.min() > 0
     if falls and values.max() / values.min() >= _LOG_SCALE_RATIO:
         axes.set_yscale("log")
@@ -298,10 +299,16 @@ def _plain_numbers(axes: Axes) -> None:
         axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
-def _title(figure: Figure, curves: Sequence[Curve]) -> None:
+def _title(figure: Figure, curves: Sequence[Curve], note: str) -> None:
     text = curves[0].label if len(curves) == 1 else f"{len(curves)} runs"
     figure.suptitle(
-        text, x=0.012, ha="left", fontsize=14, fontweight="bold", color=_INK, parse_math=False
+        text + note,
+        x=0.012,
+        ha="left",
+        fontsize=14,
+        fontweight="bold",
+        color=_INK,
+        parse_math=False,
     )
 
 

@@ -65,7 +65,8 @@ def name_of(source: Source) -> str:
     if isinstance(source, bytes):
         return "<bytes>"
     if isinstance(source, (str, os.PathLike)):
-        return "<stdin>" if os.fspath(source) == "-" else os.fspath(source)
+        name = os.fspath(source)
+        return "<stdin>" if name == "-" else os.fsencode(name).decode("utf-8", "backslashreplace")
     return str(getattr(source, "name", "<stream>"))
 
 
@@ -99,7 +100,11 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
             yield _decompressed(buffered, name)
         finally:
             buffered.detach()  # or the caller's file would be closed with it
+    elif not os.fspath(source):
+        raise LogError("the name of a log is empty")
     elif os.fspath(source) == "-":
+        if sys.stdin is None:
+            raise LogError("standard input is closed", path=name)
         yield _decompressed(cast(io.BufferedReader, sys.stdin.buffer), name)
     else:
         try:

@@ -6,12 +6,12 @@ which works on one log works on the next. A number the log does not state is mis
 
 from __future__ import annotations
 
-import ast
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fitlog.hparams import find_hparams
 from fitlog.sources import Source, read_columns
 from fitlog_parsers.columns import (
     SCOPES,
@@ -114,7 +114,7 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
     return RunLog(
         name=", ".join(columns.files),
         **tables,
-        hparams=_hparams(columns.events),
+        hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,
     )
@@ -190,58 +190,59 @@ def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) ->
 
     training = speed[speed["split"] == "train"].groupby(_EPOCH_KEYS, dropna=False)
     windows = training.agg(speed_median=("samples_per_sec", "median"), batches=("batch_end", "max"))
-    windows = windows.astype({"speed_median": "Float64", "batches": "Int64"})
-    table = _with_column(table, "time_cost", events[events["kind"] == "time_cost"])
-    table = table.merge(windows.reset_index(), on=_EPOCH_KEYS, how="left")
-    table["lr"] = _learning_rates(table, events)
-    for split in SPLITS:
-        whole = metrics[(metrics["scope"] == "epoch") & (metrics["split"] == split)]
-        for metric in whole["metric"].unique():
-            table = _with_column(table, f"{split}-{metric}", whole[whole["metric"] == metric])
-    return table.drop(columns="line")
+    windows = windows.astype({"speed_median": "Float64", "batches": "Int64"}).reset_index()
+    columns = table[_EPOCH_KEYS].merge(windows, on=_EPOCH_KEYS, how="left")
+    columns["time_cost"] = _by_epoch(table, events[events["kind"] == "time_cost"])
+    columns["lr"] = _learning_rates(table, events)
+    columns = columns[[*_EPOCH_KEYS, "time_cost", "speed_median", "batches", "lr"]]
+    whole = metrics[metrics["scope"] == "epoch"]
+    values = {
+        f"{split}-{metric}": _by_epoch(table, rows)
+        for split in SPLITS
+        for metric, rows in whole[whole["split"] == split].groupby(
+            "metric", observed=True, sort=False
+        )
+    }
+    return pd.concat([columns, pd.DataFrame(values, index=columns.index)], axis="columns")
 
 
-def _with_column(table: pd.DataFrame, name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The table with the last value of each epoch in `rows` as a column; a nan there was logged."""
+def _by_epoch(table: pd.DataFrame, rows: pd.DataFrame) -> pd.arrays.FloatingArray:
+    """The last value of each epoch of the table; NA where there is none, for a nan was logged."""
     import numpy as np
     import pandas as pd
 
-    last = rows.drop_duplicates(_EPOCH_KEYS, keep="last")
-    values = last["value"].to_numpy(dtype="float64")
-    column = pd.arrays.FloatingArray(values, np.zeros(len(last), dtype=bool))
-    return table.merge(last[_EPOCH_KEYS].assign(**{name: column}), on=_EPOCH_KEYS, how="left")
+    place = pd.MultiIndex.from_frame(table[_EPOCH_KEYS]).get_indexer(
+        pd.MultiIndex.from_frame(rows[_EPOCH_KEYS])
+    )
+    values, missing = np.zeros(len(table)), np.ones(len(table), dtype=bool)
+    values[place] = rows["value"].to_numpy(dtype="float64")
+    missing[place] = False
+    return pd.arrays.FloatingArray(values, missing)
 
 
-def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.Series[Any]:
-    """The rate last set before an epoch's last line; missing until the log sets one."""
+def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.arrays.FloatingArray:
+    """The rate set last before each epoch's last line, in its own run; NA until there is one.
+
+    A change that names no node (the parameter server's) counts for every run that was under way.
+    """
+    import numpy as np
     import pandas as pd
 
-    changes = events.loc[events["kind"] == "lr", ["file", "run", "line", "value"]].sort_values(
-        "line"
-    )
-    ends = epochs[["file", "run", "line"]].reset_index().sort_values("line")
-    merged = pd.merge_asof(ends, changes, on="line", by=["file", "run"])
-    return merged.set_index("index")["value"].reindex(epochs.index)
-
-
-def _hparams(events: EventColumns) -> dict[str, Any]:
-    """The last `Namespace(...)`; a value that is no literal stays as its text."""
-    for kind, text in zip(reversed(events.kind), reversed(events.text), strict=True):
-        if kind == "start" and "Namespace(" in text:
-            try:
-                call = ast.parse(text[text.index("Namespace(") :].rstrip(), mode="eval").body
-            except (SyntaxError, ValueError, MemoryError, RecursionError):
-                return {}
-            keywords = call.keywords if isinstance(call, ast.Call) else []
-            return {word.arg: _literal(word.value) for word in keywords if word.arg}
-    return {}
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
+    changes = events[events["kind"] == "lr"]
+    unnamed = changes[changes["node"].isna()]
+    rates = np.full(len(epochs), np.nan)
+    for (file, run, node), rows in epochs.groupby(["file", "run", "node"], dropna=False):
+        mine = changes[(changes["file"] == file) & (changes["run"] == run)]
+        if node is pd.NA:
+            mine = mine[mine["node"].isna()]
+        else:
+            under_way = (unnamed["file"] == file) & (unnamed["line"] >= rows["line"].min())
+            mine = pd.concat([mine[mine["node"] == node], unnamed[under_way]]).sort_values("line")
+        last = mine["line"].to_numpy().searchsorted(rows["line"].to_numpy(), side="right") - 1
+        known = last >= 0
+        values = mine["value"].to_numpy(dtype="float64")
+        rates[rows.index.to_numpy()[known]] = values[last[known]]
+    return pd.arrays.FloatingArray(rates, np.isnan(rates))
 
 
 def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:

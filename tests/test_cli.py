@@ -137,6 +137,110 @@ def test_parse_says_what_it_could_not_read(fitlog: Fitlog) -> None:
     assert done.stderr == "fitlog: not read, though like a record: 1 (--table unparsed)\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["parse", "-", "-"], "- is named twice: standard input can be read only once"),
+        (["plot", "-", "-"], "- is named twice"),
+        (["check", "-", "--baseline", "-"], "- is named twice"),
+        (["parse", ""], "the name of a log is empty"),
+        (["plot", "."], "cannot be opened: is a directory (.)"),
+        (["parse", "a" * 5000], "cannot be opened: file name too long"),
+        (["parse", str(CANONICAL), "-o", "a" * 5000], "File name too long"),
+    ],
+)
+def test_names_that_make_no_sense_are_refused(
+    command: list[str], message: str, fitlog: Fitlog
+) -> None:
+    done = fitlog(*command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("fitlog: ")
+    assert message in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"parse {CANONICAL}",
+        f"check {SAMPLES}/lenet-1.log --baseline {SAMPLES}/lenet-1.log --format json",
+    ],
+)
+def test_output_that_cannot_be_written_is_an_error(command: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m fitlog {command} > /dev/full"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == "fitlog: cannot use standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_is_no_traceback(closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m fitlog parse {CANONICAL} {closed}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_name_that_the_terminal_cannot_show_is_written_out(
+    fitlog: Fitlog, tmp_path: Path
+) -> None:
+    (tmp_path / "u.log").write_text("Epoch[0] Train-精度=0.500000\n", "utf-8")
+
+    done = fitlog("parse", "u.log", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0
+    assert r"train-\u7cbe\u5ea6" in done.stdout
+
+
+def test_a_file_whose_name_is_no_utf_8_can_be_read(tmp_path: Path) -> None:
+    log = os.fsencode(tmp_path) + b"/\xff.log"
+    Path(os.fsdecode(log)).write_bytes(CANONICAL.read_bytes())
+
+    done = subprocess.run(
+        [sys.executable, "-m", "fitlog", "parse", log, str(CANONICAL), "-o", "t.csv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"/\xff.log,0," in (tmp_path / "t.csv").read_text("utf-8")
+
+
+def test_standard_input_is_not_written_over(tmp_path: Path) -> None:
+    log = tmp_path / "s.log"
+    log.write_bytes(CANONICAL.read_bytes())
+
+    with log.open("rb") as stdin:
+        done = subprocess.run(
+            [sys.executable, "-m", "fitlog", "parse", "-", "-o", log],
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    assert done.returncode == 2
+    assert "would write over a log that is read" in done.stderr
+    assert log.read_bytes() == CANONICAL.read_bytes()
+
+
 def test_parquet_on_a_terminal_is_refused(fitlog: Fitlog) -> None:
     done = fitlog("parse", CANONICAL, "--format", "parquet")
 
@@ -255,6 +359,9 @@ def test_a_tolerance_is_a_percentage_or_a_fraction(tolerance: str, fitlog: Fitlo
         ["--alpha", "0.7"],
         ["--warmup", "-1"],
         ["--warmup", "some"],
+        ["--warmup", "9" * 5000],
+        ["--tolerance", "1e-200"],
+        ["--alpha", "1e-20"],
     ],
 )
 def test_check_refuses_settings_out_of_range(option: list[str], fitlog: Fitlog) -> None:

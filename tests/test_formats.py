@@ -101,6 +101,26 @@ def test_a_table_for_people_shows_missing_as_blank(capsys: pytest.CaptureFixture
     assert second.split() == ["0", "0", "40", "train", "inf", "NaT", "2"]
 
 
+def test_a_table_for_people_shows_a_nan_that_was_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    log = read_log(b"Epoch[0] Train-a=nan\nEpoch[1] Time cost=2.000\n")
+
+    write_table(log.epochs, "table", None)
+    write_table(log.metrics, "table", None)
+
+    _, first, second, _, metric = capsys.readouterr().out.splitlines()
+    assert first.split() == ["0", "0", "nan"]
+    assert second.split() == ["0", "1", "2.0"]
+    assert metric.split() == ["0", "0", "train", "epoch", "a", "nan", "NaT", "1"]
+
+
+def test_a_bare_carriage_return_does_not_break_csv(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+
+    write_table(read_log(b"Epoch[0] foo\r[==] 50%\rbar\n").unparsed, "csv", path)
+
+    assert pd.read_csv(path)["text"].tolist() == [r"Epoch[0] foo\r[==] 50%\rbar"]
+
+
 def test_control_characters_of_a_log_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
     log = read_log(b"Epoch[0] Train-a\x07\x1b]0;x=0.500000\nEpoch[0] Train-\xc2\x9b=oops\n")
 

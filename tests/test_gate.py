@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import random
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from fitlog import BaselineError, Judgement, LogError, NoRecordsError, check, read_log
-from fitlog.gate import format_judgement, load_pace
+from fitlog.gate import format_judgement
+from fitlog.paces import load_pace
 
 SEEDS = range(3)
 
@@ -128,6 +130,26 @@ def test_speeds_of_the_validation_are_not_judged(samples: Path) -> None:
     pace = load_pace(samples / "eval-speedometer.log").pace
 
     assert pace.windows + pace.warm_up == 9
+
+
+def test_what_is_doubtful_about_a_log_is_said_with_the_verdict() -> None:
+    candidate = log_of(500) + log_of(1000) + b"Epoch[2] Batch [x]\tSpeed: 1.00 samples/sec\n"
+    damaged = gzip.compress(log_of(1000, 5, windows=600))[:-3000]
+
+    reasons = check([candidate], baseline=[damaged]).reasons
+
+    assert any("holds 2 runs, and the last one is judged" in reason for reason in reasons)
+    assert any("were not read: 1" in reason for reason in reasons)
+    assert any("the file ends here" in reason for reason in reasons)
+
+
+def test_of_several_nodes_the_first_ones_last_run_is_judged() -> None:
+    def named(node: int, text: bytes) -> bytes:
+        return b"".join(b"Node[%d] " % node + line for line in text.splitlines(keepends=True))
+
+    log = named(0, log_of(1000)) + named(1, log_of(10)) + named(1, log_of(20))
+
+    assert load_pace(log).pace == load_pace(log_of(1000)).pace
 
 
 def test_no_baseline_is_an_error() -> None:

@@ -133,7 +133,7 @@ def test_nan_breaks_the_line_and_is_marked() -> None:
 
     crosses = [line for line in axes.get_lines() if line.get_marker() == "x"]
     assert [list(np.asarray(line.get_xdata())) for line in crosses] == [[1.0]]
-    assert "nan" in [note.get_text() for note in axes.texts]
+    assert "not finite" in [note.get_text() for note in axes.texts]
     assert np.isnan(drawn(axes, "-")[0][1]).tolist() == [False, True, False]
 
 
@@ -147,6 +147,23 @@ def test_a_log_of_nothing_but_nan_and_inf_can_be_drawn() -> None:
 
     assert "no finite speed" in [note.get_text() for note in panel(figure, "Throughput").texts]
     assert panel(figure, "loss").get_yticks().tolist() == []
+
+
+def test_values_at_the_edge_of_floats_can_be_drawn(tmp_path: Path) -> None:
+    text = "Epoch[0] Train-a=1e308\nEpoch[1] Train-a=-1e308\nEpoch[2] Train-a=1.0\n"
+
+    save_figure(figure_of(text.encode()), tmp_path / "p.png")
+
+    assert (tmp_path / "p.png").exists()
+
+
+def test_of_very_many_metrics_the_first_are_drawn_and_the_title_says_so() -> None:
+    text = "".join(f"Epoch[0] Train-m{i}=0.5\n" for i in range(60))
+
+    figure = figure_of(text.encode())
+
+    assert len(figure.axes) == 24
+    assert figure.get_suptitle() == "<bytes> (24 of 60 metrics)"
 
 
 def test_without_validation_the_legend_does_not_name_it(samples: Path) -> None:

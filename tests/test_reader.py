@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fitlog_parsers import Event, LogReader, Metric, Record, Row, Speed, Unparsed, format_line
+from fitlog_parsers import (
+    DIALECTS,
+    Event,
+    Finding,
+    LogReader,
+    Metric,
+    Record,
+    Row,
+    Speed,
+    Unparsed,
+    format_line,
+)
 from fitlog_parsers.reader import MAX_LINE_BYTES
 from fitlog_parsers.runs import Entry
 
@@ -237,6 +249,151 @@ def test_what_resembles_a_record_and_is_none_is_reported_whole(line: str) -> Non
     assert "".join(text for _, text, _ in unparsed(line + "\n")).strip() == line
 
 
+@pytest.mark.parametrize(
+    ("text", "kept", "lost"),
+    [
+        (
+            "Epoch[0] Batch [20]\tSpeed: 9.00 samples/sec\tppl=1Epoch[0] Batch [40]"
+            "\tSpeed: 9.00 samples/sec\tppl=1234.500000",
+            [
+                speed(0, None, 20, 9.0),
+                speed(0, None, 40, 9.0),
+                *window(0, None, 40, {"ppl": 1234.5}),
+            ],
+            "ppl=1",
+        ),
+        (
+            "Epoch[5] Train-acc=0.9Epoch[0] Train-acc=0.100000",
+            [whole(0, "train", "acc", 0.1)],
+            "Epoch[5] Train-acc=0.9",
+        ),
+        (
+            "Iter[0] Batch[50] Train-accIter[0] Batch[100] Train-acc=0.910000",
+            [
+                Metric(
+                    epoch=0,
+                    batch_end=100,
+                    split="train",
+                    scope="running",
+                    metric="acc",
+                    value=0.91,
+                )
+            ],
+            "Iter[0] Batch[50] Train-acc",
+        ),
+        (
+            "Iteration[5] Train-accIteration[6] Train-acc=0.500000",
+            [whole(6, "train", "acc", 0.5)],
+            "Iteration[5] Train-acc",
+        ),
+    ],
+)
+def test_what_the_next_record_cuts_off_is_reported_and_not_read(
+    text: str, kept: list[Record], lost: str
+) -> None:
+    assert records(text + "\n") == kept
+    assert [shown for _, shown, _ in unparsed(text + "\n")] == [lost]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch[0] Train-accuracy=0.91 Train-loss=0.3",
+        "Epoch[0] Batch [99]\tSpeed: 704.934927 samples/sec\tloss=0.001114\tlr=0.001000",
+        "Update[1001]: Change learning rate to 5.0000",
+        "Update[1001]: Change learning rate to 5.00Epoch[0] T",
+    ],
+)
+def test_what_another_writer_or_a_tear_made_is_not_taken_for_the_modules(line: str) -> None:
+    assert records(line + "\n") == []
+    assert unparsed(line + "\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Update[1001]: Change learning rate to 5.00000e-0",
+        "Update[1001]: Change learning rate to 5.000",
+        "Adjust learning rate to 1.000000e-03 for epoch 3",
+        "Epoch[0] Time cost=46",
+    ],
+)
+def test_a_number_that_the_end_of_the_log_may_have_cut_is_not_read(text: str) -> None:
+    assert records(text) == []
+    assert unparsed(text)
+
+
+def test_a_rate_that_is_whole_is_read_at_the_end_of_the_log() -> None:
+    (record,) = records("Update[1001]: Change learning rate to 5.00000e-02")
+
+    assert isinstance(record, Event)
+    assert record.value == 0.05
+
+
+def test_a_time_in_milliseconds_is_told_by_its_missing_point() -> None:
+    (record,) = records("Epoch[1] Time cost=464187\n")
+
+    assert isinstance(record, Event)
+    assert (record.kind, record.value) == ("time_cost", 464.187)
+
+
+def test_a_stamp_of_twelve_hours_is_no_time() -> None:
+    for stamp in ("2019-06-16 06:08:20 PM", "2019-06-16 06:08:20,123 PM", "2019-06-16 06:08:20PM"):
+        (row,) = read(f"{stamp}: INFO: Epoch[0] Time cost=1.000\n")
+        assert isinstance(row, Row)
+        assert row.time is None
+
+
+def test_nul_bytes_in_a_log_are_found_once() -> None:
+    entries = read(
+        b"Epoch[0] Time cost=1.000\n" + "Epoch[1] Time cost=1.000\n\n".encode("utf-16-le")
+    )
+
+    assert [(e.code, e.line) for e in entries if isinstance(e, Finding)] == [("nul-bytes", 2)]
+
+
+def test_the_text_of_an_unread_record_is_kept_short() -> None:
+    ((_, text, _),) = unparsed("Epoch[0] " + "x" * 100_000 + "\n")
+
+    assert len(text) < 1100
+    assert text.endswith("...")
+
+
+STARTS = sorted({start for dialect in DIALECTS for rule in dialect.rules for start in rule.starts})
+HOSTILE = [
+    *STARTS,
+    *(rule.example for dialect in DIALECTS for rule in dialect.rules),
+    *(rule.example[:-1] + "x" for dialect in DIALECTS for rule in dialect.rules),
+    "Iteration[0] Train-",
+    "Iter[0] Batch[0] Train-a=1x",
+    "Epoch[0] Batch [1]\tSpeed: 1.00 samples/sec\ta=1 ",
+    "Train-",
+    "Validation-a",
+    "Namespace() x",
+    "a=1\t",
+    "=1",
+    "\t",
+    "\x1b[3",
+    "[====] 5%\r",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_line_takes_more_than_linear_work(piece: str) -> None:
+    # CPU time of this process, as a ratio of two in one run.
+    def work(length: int) -> float:
+        reader = LogReader()
+        raw = (piece * (length // len(piece)) + "\n").encode()
+        begin = time.process_time()
+        reader.feed(raw)
+        return time.process_time() - begin
+
+    small, large = work(12_500), work(100_000)
+
+    # Eight times the line: quadratic work is sixty-four times. The floor hides the clock's grain.
+    assert large < 24 * max(small, 0.01)
+
+
 def test_a_field_that_is_no_number_is_reported_beside_the_speed() -> None:
     text = "Epoch[0] Batch [5]\tSpeed: 10.00 samples/sec\tacc=0.5x\n"
 
@@ -275,7 +432,7 @@ def test_a_line_over_the_limit_is_reported_and_the_next_one_is_read() -> None:
     text = b"x" * (MAX_LINE_BYTES + 1) + b"\nEpoch[0] Time cost=1.000\n"
 
     assert len(records(text)) == 1
-    assert [(line, len(shown)) for line, shown, _ in unparsed(text)] == [(1, 200)]
+    assert [(line, len(shown)) for line, shown, _ in unparsed(text)] == [(1, 1000)]
 
 
 def test_a_line_at_the_limit_is_read() -> None:

@@ -127,6 +127,33 @@ def test_speeds_that_the_log_ends_on_are_judged_by_what_it_did_before(
     assert "undecided-windows" in [e.code for e in read(*lines) if isinstance(e, Finding)]
 
 
+def test_windows_that_only_seem_the_evaluations_are_said_to_be_a_guess() -> None:
+    guessed = read(speed(0, 20), *closing(0), speed(0, 20), START, speed(0, 20))
+    told = read(speed(0, 20), *closing(0), speed(0, 20), validation(0), speed(1, 20))
+
+    assert "undecided-windows" in [e.code for e in guessed if isinstance(e, Finding)]
+    assert not [e for e in told if isinstance(e, Finding)]
+
+
+def test_a_run_killed_in_its_evaluation_and_the_next_one_are_told_apart() -> None:
+    lines = [
+        *(speed(0, 10), speed(0, 20), *closing(0, 1.0), speed(0, 10), speed(0, 20)),
+        *(speed(0, 10, 50.0), speed(0, 20, 50.0), *closing(0, 2.0)),
+    ]
+
+    assert splits(*lines) == ["train", "train", "validation", "validation", "train", "train"]
+    assert runs(*lines) == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_an_evaluations_line_for_each_metric_is_one_speed_too() -> None:
+    eval_lines = [
+        "Epoch[0] Batch [10]\tSpeed: 89.25 samples/sec\tTrain-accuracy=0.105114",
+        "Epoch[0] Batch [10]\tSpeed: 89.25 samples/sec\tTrain-cross-entropy=2.373344",
+    ]
+
+    assert splits(speed(0, 10), *closing(0), *eval_lines, validation(0)) == ["train", "validation"]
+
+
 def test_the_line_for_each_metric_of_old_versions_is_one_speed() -> None:
     lines = [
         "Epoch[0] Batch [10]\tSpeed: 89.25 samples/sec\tTrain-accuracy=0.105114",

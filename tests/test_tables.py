@@ -166,11 +166,45 @@ def test_logged_arguments_are_read_without_being_run() -> None:
     assert log.hparams == {"lr": 0.2, "gpus": "0,1", "ctx": "cpu(0)", "warm": -1}
 
 
-def test_arguments_that_are_no_python_are_left_as_an_event() -> None:
-    log = read_log(b"Namespace(fn=<function f at 0x7f>)\n")
+@pytest.mark.parametrize(
+    ("arguments", "hparams"),
+    [
+        ("lr=0.1, fn=<function f at 0x7f>", {"lr": 0.1, "fn": "<function f at 0x7f>"}),
+        ("a={[1]: 2}, b=1", {"a": "{[1]: 2}", "b": 1}),
+        ("a='x, y', b=[1, (2, 3)]", {"a": "x, y", "b": [1, (2, 3)]}),
+        ("a='it\\'s', b=2", {"a": "it's", "b": 2}),
+        ("a=" + "-" * 3000 + "1", {"a": "-" * 3000 + "1"}),
+        ("", {}),
+    ],
+)
+def test_an_argument_that_is_no_literal_stays_as_its_text(
+    arguments: str, hparams: dict[str, object]
+) -> None:
+    log = read_log(f"Namespace({arguments})\n".encode())
 
-    assert log.hparams == {}
+    assert log.hparams == hparams
     assert log.events["kind"].tolist() == ["start"]
+
+
+def test_a_rate_set_by_the_server_counts_for_every_run_under_way() -> None:
+    log = read_log(
+        b"Node[0] Epoch[0] Time cost=1.000\nNode[1] Epoch[0] Time cost=1.000\n"
+        b"Node[0] Epoch[1] Batch [10]\tSpeed: 1.00 samples/sec\n"
+        b"Server[0] Update[2]: Change learning rate to 1.00000e-02\n"
+        b"Node[0] Epoch[1] Time cost=1.000\nNode[1] Epoch[1] Time cost=1.000\n"
+    )
+
+    known = log.epochs[log.epochs["lr"].notna()]
+    assert known[["node", "epoch", "lr"]].to_numpy().tolist() == [[0, 1, 0.01], [1, 1, 0.01]]
+
+
+def test_many_metrics_are_no_more_work_than_many_rows() -> None:
+    lines = [f"Epoch[{i // 215}] Train-m{i}=0.5\n" for i in range(1500)]
+
+    log = read_log("".join(lines).encode())
+
+    assert log.epochs.shape == (7, 7 + 1500)
+    assert log.epochs.notna().sum().sum() == 7 * 2 + 1500
 
 
 def test_lines_are_counted_by_dialect() -> None:

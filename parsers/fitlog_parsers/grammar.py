@@ -17,11 +17,15 @@ from fitlog_parsers.records import Record
 INT = r"[0-9]{1,18}+"
 # What C's printf and Python's % write for a float; `[0-9]`, for \d takes in other scripts' digits.
 FLOAT = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][-+]?[0-9]++)?|nan|inf)"
-# MXNet lets a metric have any name ('x y=z' is legal). A tab ends a field, a comma separates fields
-# in other writers' lines, and `Epoch[` begins the next record where two lines were glued together.
-NAME = r"(?:(?!Epoch\[)[^\t\r\n,])+?"
+# Where two lines were glued together, the next record begins in the middle of a field.
+_NEXT_RECORD = r"(?:Epoch|Iter|Iteration)\["
+# MXNet lets a metric have any name ('x y=z' is legal), but a tab ends a field, a comma separates
+# fields in other writers' lines, and a number before a blank is a value and not part of a name. The
+# bound keeps the time linear.
+NAME = rf"(?:(?!{_NEXT_RECORD}|={FLOAT}[ ])[^\t\r\n,]){{1,200}}?"
 # Where a field's value must end, so that `0.5x` or `0.5, loss` is not read as 0.5.
-FIELD_END = r"(?=\t|[ \r]*+(?:$|Epoch\[))"
+FIELD_END = rf"(?=\t|[ \r]*+(?:$|{_NEXT_RECORD}))"
+_NO_DIGIT = re.compile(r"[^0-9]$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +34,9 @@ class Rule:
 
     `starts` are the literals a match can begin with: the reader looks for these before it tries any
     pattern. `pattern` is matched from there on. `build` turns a match into records. `example` is a
-    line that a real program wrote, `source` names that program. `decimals` is how many digits the
-    writer prints after the point of a number that ends the line: it tells a torn last line from a
-    whole one (None: not known).
+    line that a real program wrote, `source` names that program. `ending` is found at the end of a
+    record that is whole: a number has all the digits that its writer prints. Where nothing but the
+    end of the log, or the next record, ends a line, that tells it from a torn one.
     """
 
     name: str
@@ -41,7 +45,7 @@ class Rule:
     build: Callable[[re.Match[str]], tuple[Record, ...]]
     example: str
     source: str
-    decimals: int | None = None
+    ending: re.Pattern[str] = _NO_DIGIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,15 @@ from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.prefix import ANSI, parse_prefix
 from fitlog_parsers.records import Record
-from fitlog_parsers.runs import Entry, Line, RunTracker, Unparsed
+from fitlog_parsers.runs import Entry, Finding, Line, RunTracker, Unparsed
 
 MAX_LINE_BYTES: Final = 1 << 20
-_SHOWN = 200
+_SHOWN: Final = 1000
+_MOST_UNREAD_STARTS: Final = 100
 # Text of this kind that no rule reads is reported, not passed over.
 _RESEMBLES_RECORD = re.compile(
-    r"samples/s|\b(?:Train|Validation)-[^\s=]+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
+    r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
 )
-_LAST_NUMBER = re.compile(r"[0-9](?:\.([0-9]*))?$")
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -67,7 +67,6 @@ class LogReader:
         return entries
 
     def _feed(self, data: bytes) -> list[Entry]:
-        self.has_nul = self.has_nul or b"\0" in data
         entries: list[Entry] = []
         cut = data.rfind(b"\n")
         if cut >= 0:
@@ -86,40 +85,46 @@ class LogReader:
         if self._too_long or len(raw) > MAX_LINE_BYTES:
             self._too_long = False
             reason = f"a line of more than {MAX_LINE_BYTES:,} bytes"
-            return [Unparsed(line=self.lines, text=_decode(raw[:_SHOWN]), reason=reason)]
+            return [self._unparsed(_decode(raw[:_SHOWN]), reason)]
         text = _decode(raw)
         if "\x1b" in text:
             text = ANSI.sub("", text)
-        return self._scan(text, ended=ended)
+        entries = self._scan(text, ended=ended)
+        if "\0" in text and not self.has_nul:
+            self.has_nul = True
+            reason = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash left"
+            entries.append(Finding(code="nul-bytes", line=self.lines, text=reason))
+        return entries
 
     def _scan(self, text: str, *, ended: bool) -> list[Entry]:
         """Every record on the line: torn writes glue several together, other output goes before."""
         entries: list[Entry] = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
-        unread = False  # whether a start was passed that no rule reads
+        unread = 0  # starts passed since then that no rule reads
         while (start := self._starts.search(text, begin)) is not None:
             begin = start.start()
             found = self._match(text, begin, start[0])
             if found is None:
-                unread, begin = True, start.end()
+                unread, begin = unread + 1, start.end()
+                if unread > _MOST_UNREAD_STARTS:  # no log: the time must stay linear
+                    break
                 continue
             before = text[after:begin]
             if before:
                 torn_off = after > 0 and before[0] == "\t"
-                entries += self._pass_over(before, unread=unread, is_rest=torn_off)
+                entries += self._pass_over(before, unread=unread > 0, is_rest=torn_off)
             rule, dialect, match = found
             records, end = rule.build(match), match.end()
-            if not ended and _is_torn(text, end, rule):
-                records, end = self._read_whole_part(text, begin, start[0])
-                entries.append(self._unparsed(text[end:], "the log ends within this number"))
-                text = text[:end]
+            if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text[begin:end]):
+                records, whole = self._read_whole_part(text[:end], begin, start[0])
+                entries.append(self._unparsed(text[whole:end], "cut within this number"))
             if records:
                 dialects.add(dialect)
                 entries += self._place(before, records)
-            begin, after, unread = end, end, False
+            begin, after, unread = end, end, 0
         if after < len(text):
-            entries += self._pass_over(text[after:], unread=unread, is_rest=after > 0)
+            entries += self._pass_over(text[after:], unread=unread > 0, is_rest=after > 0)
         self.dialect_lines.update(dialects)
         return entries
 
@@ -154,7 +159,9 @@ class LogReader:
         return [self._unparsed(text, "text after the record")] if is_rest else []
 
     def _unparsed(self, text: str, reason: str) -> Unparsed:
-        return Unparsed(line=self.lines, text=text.strip(), reason=reason)
+        text = text.strip()
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        return Unparsed(line=self.lines, text=shown, reason=reason)
 
 
 class _Transcoder:
@@ -197,9 +204,6 @@ def _decode(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _is_torn(text: str, stop: int, rule: Rule) -> bool:
-    """Whether the number that ends an unfinished line has fewer digits than its writer prints."""
-    if rule.decimals is None or stop < len(text):
-        return False
-    number = _LAST_NUMBER.search(text)
-    return number is not None and len(number[1] or "") < rule.decimals
+def _is_unfinished(text: str, end: int, *, ended: bool) -> bool:
+    """Whether the record that stops at `end` is followed by nothing that its writer wrote."""
+    return not ended if end == len(text) else not text[end].isspace()

@@ -86,7 +86,10 @@ class RunTracker:
         if self._held:
             verdict = self._judge_held(first)
             if verdict is not None:
-                return self._release(verdict) + self._place(line)
+                # A line of a whole epoch is what comes next; anything else only suggests it.
+                told = isinstance(first, Metric) or verdict == "train"
+                certain = told or self._saw_validation
+                return self._release(verdict, certain=certain) + self._place(line)
         elif not self._is_ambiguous(first):
             return self._place(line)
         self._held.append(line)
@@ -96,12 +99,7 @@ class RunTracker:
         """The entries of lines still held when the log ends."""
         if not self._held:
             return []
-        undecided = Finding(
-            code="undecided-windows",
-            line=self._held[0].number,
-            text="the log ends before it tells evaluation from the first epoch of a new run",
-        )
-        return [undecided, *self._release("validation" if self._saw_validation else "train")]
+        return self._release("validation" if self._saw_validation else "train", certain=False)
 
     def _forget(self) -> None:
         """Nothing is known yet of the run that begins."""
@@ -138,16 +136,23 @@ class RunTracker:
             case _:
                 return None
 
-    def _release(self, split: Split) -> list[Entry]:
+    def _release(self, split: Split, *, certain: bool) -> list[Entry]:
+        """The entries of the held lines, as windows of the evaluation or of a new run."""
         held, self._held = self._held, []
         entries: list[Entry] = []
-        if split == "train":
-            entries.append(self._open_run(held[0], "an epoch trains again after its end"))
-        for line in held:
-            if split == "validation":
-                entries += self._rows(line, tuple(map(_as_validation, line.records)))
-            else:
-                entries += self._place(line)
+        if not certain:
+            text = "the log does not tell evaluation windows from those of a new run: taken for "
+            text += "the evaluation's" if split == "validation" else "a new run's"
+            entries.append(Finding(code="undecided-windows", line=held[0].number, text=text))
+        # A run killed while it was evaluated: its windows, then those of the next one.
+        evaluated = len(held) if split == "validation" else _first_step_back(held)
+        for line in held[:evaluated]:
+            records = tuple(map(_as_validation, line.records))
+            entries += self._rows(line, self._without_repeated_speed(records))
+        if evaluated < len(held):
+            entries.append(self._open_run(held[evaluated], "an epoch trains again after its end"))
+        for line in held[evaluated:]:
+            entries += self._place(line)
         return entries
 
     def _place(self, line: Line) -> list[Entry]:
@@ -162,14 +167,20 @@ class RunTracker:
                 entries.append(self._open_run(line, reason))
             if first.epoch != self._epoch:
                 self._begin_epoch(first.epoch)
-        if isinstance(first, Speed):
-            last, self._last_speed = self._last_speed, first
-            if first == last:  # up to 0.9 there is a line for each metric: one point, all of them
-                records = records[1:]
-            elif last and (first.epoch, first.batch_end) == (last.epoch, last.batch_end):
-                entries += self._repeated(line, first)
+        last = self._last_speed
+        records = self._without_repeated_speed(records)
+        if isinstance(first, Speed) and _is_same_batch(first, last) and first != last:
+            entries += self._repeated(line, first)
         self._learn(first)
         return entries + self._rows(line, records)
+
+    def _without_repeated_speed(self, records: tuple[Record, ...]) -> tuple[Record, ...]:
+        """Up to 0.9 there is a line for each metric: one point, and all of them."""
+        if isinstance(records[0], Speed):
+            last, self._last_speed = self._last_speed, records[0]
+            if records[0] == last:
+                return records[1:]
+        return records
 
     def _rows(self, line: Line, records: tuple[Record, ...]) -> list[Entry]:
         return [Row(line.number, self._run, line.node, line.time, record) for record in records]
@@ -192,7 +203,7 @@ class RunTracker:
         self._told_repeated = True
         text = (
             f"batch {speed.batch_end} of epoch {speed.epoch} is reported again with another speed:"
-            " several writers in one log?"
+            " a restart after its first report, or several writers; here they are one run"
         )
         return [Finding(code="repeated-batch", line=line.number, text=text)]
 
@@ -236,6 +247,26 @@ class RunTracker:
         elif isinstance(record, Metric):
             self._stage = _Stage.VALIDATED
             self._saw_validation = True
+
+
+def _first_step_back(held: list[Line]) -> int:
+    """Where the batches of the held lines start again; 0 where they never do."""
+    previous = -1
+    for i, line in enumerate(held):
+        batch_end = _batch(line.records[0])
+        if batch_end is not None:
+            if batch_end <= previous and line.records[0] != held[i - 1].records[0]:
+                return i
+            previous = batch_end
+    return 0
+
+
+def _is_same_batch(speed: Speed, last: Speed | None) -> bool:
+    return last is not None and (speed.epoch, speed.batch_end) == (last.epoch, last.batch_end)
+
+
+def _batch(record: Record) -> int | None:
+    return None if isinstance(record, Event) else record.batch_end
 
 
 def _training_batch(record: Record) -> int | None:

@@ -13,12 +13,19 @@ from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, c
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
 _BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
+_TWO_DECIMALS = r"(?:[-+]?(?:[0-9]++\.[0-9]{2}|nan|inf))"
 _NO_FIELDS = r"(?P<fields>)"
-_SPEED = rf"\s++Speed:[ ]*+(?P<samples_per_sec>{FLOAT})[ ]samples/sec"
+# Two decimals, as Speedometer prints them; other writers' lines that look the same have six.
+_SPEED = rf"\s++Speed:[ ]*+(?P<samples_per_sec>{_TWO_DECIMALS})[ ]samples/sec"
 _TAB_FIELD = rf"\t++[ ]*+{NAME}={FLOAT}{FIELD_END}"
 _BLANK_FIELD = rf"[ ]++(?!Epoch\[)[^\s=,]++={FLOAT}(?=\s|$)"
 _FIELDS = rf"(?P<fields>(?:{_TAB_FIELD})*+(?:{_BLANK_FIELD})*+)"
 _EPOCH = rf"(?:Epoch|Iteration)\[(?P<epoch>{INT})\][ ]"
+
+_SIX_DECIMALS = re.compile(r"(?:\.[0-9]{6}|[^0-9.])$")
+_THREE_DECIMALS = re.compile(r"\.[0-9]{3}$")
+_EXPONENT_OR_WORD = re.compile(r"(?:e[-+][0-9]{2}|[a-z])$")
+_LR = r"[0-9]\.[0-9]{5,6}e[-+][0-9]{2}"
 
 _SPLIT_TABS = compile_pattern(rf"\t++[ ]*+(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}")
 _SPLIT_BLANKS = compile_pattern(rf"[ ]++(?P<metric>[^\s=,]++)=(?P<value>{FLOAT})(?=\s|$)")
@@ -111,6 +118,13 @@ def _time_cost(match: re.Match[str]) -> tuple[Record, ...]:
     return _event("time_cost", match)
 
 
+def _time_cost_in_milliseconds(match: re.Match[str]) -> tuple[Record, ...]:
+    seconds = int(match["value"]) / 1000
+    return (
+        Event(kind="time_cost", text=match[0].rstrip(), epoch=int(match["epoch"]), value=seconds),
+    )
+
+
 def _reset(match: re.Match[str]) -> tuple[Record, ...]:
     return _event("reset", match)
 
@@ -142,7 +156,7 @@ MODULE = Dialect(
             build=_speed,
             example="Epoch[0] Batch [0-20]\tSpeed: 257.26 samples/sec\taccuracy=0.968571",
             source="callback.py, Speedometer.__call__, 0.7 on",
-            decimals=6,
+            ending=_SIX_DECIMALS,
         ),
         Rule(
             name="epoch metric",
@@ -153,16 +167,24 @@ MODULE = Dialect(
             build=_epoch_metric,
             example="Epoch[0] Validation-accuracy=0.971000",
             source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
-            decimals=6,
+            ending=_SIX_DECIMALS,
         ),
         Rule(
             name="time cost",
             starts=("Epoch[", "Iteration["),
-            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{FLOAT}){FIELD_END}"),
+            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{INT}\.[0-9]++){FIELD_END}"),
             build=_time_cost,
             example="Epoch[0] Time cost=12.345",
             source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
-            decimals=3,
+            ending=_THREE_DECIMALS,
+        ),
+        Rule(
+            name="time cost in milliseconds",
+            starts=("Epoch[",),
+            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{INT}){FIELD_END}"),
+            build=_time_cost_in_milliseconds,
+            example="Epoch[0] Time cost=464187",
+            source="scala-package, module/BaseModule.scala, fit",
         ),
         Rule(
             name="reset",
@@ -192,7 +214,7 @@ MODULE = Dialect(
             build=_train_metric,
             example="Iter[0] Batch[50] Train-accuracy=0.910000",
             source="callback.py, log_train_metric",
-            decimals=6,
+            ending=_SIX_DECIMALS,
         ),
         Rule(
             name="speed without epoch",
@@ -240,18 +262,19 @@ MODULE = Dialect(
             starts=("Update[",),
             pattern=compile_pattern(
                 rf"""Update\[{INT}\]:[ ](?:Change[ ]learning[ ]rate[ ]to|
-                now[ ]learning[ ]rate[ ]arrived[ ]at)[ ](?P<value>{FLOAT})
+                now[ ]learning[ ]rate[ ]arrived[ ]at)[ ](?P<value>{_LR})
                 (?:,[ ]will[ ]not[ ]change[ ]in[ ]the[ ]future)?"""
             ),
             build=_lr,
             example="Update[1001]: Change learning rate to 5.00000e-02",
             source="lr_scheduler.py, FactorScheduler and MultiFactorScheduler",
+            ending=_EXPONENT_OR_WORD,
         ),
         Rule(
             name="lr of a resumed epoch",
             starts=("Adjust learning rate to ",),
             pattern=compile_pattern(
-                rf"""Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{FLOAT})
+                rf"""Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{_LR})
                 [ ]for[ ]epoch[ ](?P<epoch>{INT})"""
             ),
             build=_lr,

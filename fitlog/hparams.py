@@ -1,0 +1,44 @@
+"""Hyper-parameters as scripts log them: `Namespace(lr=0.1, gpus=None)`, read and never run."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from fitlog_parsers.columns import EventColumns
+
+
+def find_hparams(events: EventColumns) -> dict[str, Any]:
+    """The last `Namespace(...)`; a value that is no literal stays as its text."""
+    for kind, text in zip(reversed(events.kind), reversed(events.text), strict=True):
+        if kind == "start" and "Namespace(" in text:
+            inside = text[text.index("Namespace(") + len("Namespace(") : text.rindex(")")]
+            pairs = (argument.partition("=") for argument in _split_arguments(inside))
+            return {name.strip(): _literal(value) for name, equals, value in pairs if equals}
+    return {}
+
+
+def _split_arguments(text: str) -> list[str]:
+    """The text between the commas that stand in no bracket and no string."""
+    pieces, begin, depth, quote = [], 0, 0, ""
+    for i, char in enumerate(text):
+        if quote:
+            if char == quote and text[i - 1] != "\\":
+                quote = ""
+        elif char in "'\"":
+            quote = char
+        elif char in "([{<":
+            depth += 1
+        elif char in ")]}>":
+            depth -= 1
+        elif char == "," and depth <= 0:
+            pieces.append(text[begin:i])
+            begin = i + 1
+    return [*pieces, text[begin:]]
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text
