@@ -1,67 +1,14 @@
-"""The reader: forms, oddities, torn lines, and that the cutting of the input changes nothing."""
+"""The reader: every form of line, what stands before it, and what is none."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fitlog_parsers import (
-    DIALECTS,
-    Event,
-    Finding,
-    LogReader,
-    Metric,
-    Record,
-    Row,
-    Speed,
-    Unparsed,
-    format_line,
-)
-from fitlog_parsers.reader import MAX_LINE_BYTES
-from fitlog_parsers.runs import Entry
-
-
-def read(text: str | bytes) -> list[Entry]:
-    reader = LogReader()
-    return reader.feed(text if isinstance(text, bytes) else text.encode()) + reader.close()
-
-
-def records(text: str | bytes) -> list[Record]:
-    return [entry.record for entry in read(text) if isinstance(entry, Row)]
-
-
-def unparsed(text: str | bytes) -> list[tuple[int, str, str]]:
-    return [(e.line, e.text, e.reason) for e in read(text) if isinstance(e, Unparsed)]
-
-
-def window(epoch: int, start: int | None, end: int, metrics: dict[str, float]) -> list[Metric]:
-    return [
-        Metric(
-            epoch=epoch,
-            batch_start=start,
-            batch_end=end,
-            split="train",
-            scope="window",
-            metric=name,
-            value=value,
-        )
-        for name, value in metrics.items()
-    ]
-
-
-def speed(epoch: int | None, start: int | None, end: int, value: float) -> Speed:
-    return Speed(epoch=epoch, batch_start=start, batch_end=end, samples_per_sec=value)
-
-
-def whole(epoch: int, split: str, name: str, value: float) -> Metric:
-    assert split in ("train", "validation")
-    return Metric(epoch=epoch, split=split, scope="epoch", metric=name, value=value)  # type: ignore[arg-type]  # narrowed above
-
+from fitlog_parsers import Event, Finding, LogReader, Metric, Record, Row
+from lines import read, records, speed, unparsed, whole, window
 
 # One table of lines and what they say, for the reader alone.
 LINES: list[tuple[str, Sequence[Record]]] = [
@@ -172,65 +119,6 @@ def test_numbers_are_read_as_c_prints_them(value: str) -> None:
     assert repr(record.value) == repr(float(value))
 
 
-def test_an_unfinished_last_line_is_read_at_close() -> None:
-    assert records("Epoch[0] Validation-accuracy=0.971000") == [
-        whole(0, "validation", "accuracy", 0.971)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "kept", "lost"),
-    [
-        ("Epoch[0] Validation-accuracy=0.97", [], "Epoch[0] Validation-accuracy=0.97"),
-        ("Epoch[0] Time cost=12.", [], "Epoch[0] Time cost=12."),
-        (
-            "Epoch[0] Batch [0-20]\tSpeed: 9.50 samples/sec\ta=0.500000\tb=0.25",
-            [speed(0, 0, 20, 9.5), *window(0, 0, 20, {"a": 0.5})],
-            "b=0.25",
-        ),
-        (
-            "Epoch[0] Batch [0-20]\tSpeed: 9.50 samples/sec\taccu",
-            [speed(0, 0, 20, 9.5)],
-            "accu",
-        ),
-        ("Epoch[0] Batch [0-20]\tSpeed: 9.5", [], "Epoch[0] Batch [0-20]\tSpeed: 9.5"),
-    ],
-)
-def test_a_number_cut_by_the_end_of_the_log_is_reported_and_not_read(
-    text: str, kept: list[Record], lost: str
-) -> None:
-    assert records(text) == kept
-    assert [(line, shown) for line, shown, _ in unparsed(text)] == [(1, lost)]
-
-
-def test_a_whole_number_of_few_digits_is_read_where_its_line_ends() -> None:
-    assert records("Epoch[0] Validation-accuracy=0.97\n") == [
-        whole(0, "validation", "accuracy", 0.97)
-    ]
-
-
-def test_records_glued_together_are_read_and_the_torn_part_is_reported() -> None:
-    text = (
-        "Epoch[2] Batch [40]\tSpeed: 10.00 samples/sec\tacc=0.500000\ttop_k_aEpoch[2] Batch [60]"
-        "\tSpeed: 11.00 samples/sec\tacc=0.750000\n"
-    )
-
-    assert records(text) == [
-        speed(2, None, 40, 10.0),
-        *window(2, None, 40, {"acc": 0.5}),
-        speed(2, None, 60, 11.0),
-        *window(2, None, 60, {"acc": 0.75}),
-    ]
-    assert unparsed(text) == [(1, "top_k_a", "text after the record")]
-
-
-def test_a_value_glued_to_the_next_record_keeps_its_own_digits() -> None:
-    assert records("Epoch[2] Train-acc=0.100000Epoch[2] Time cost=1.000\n") == [
-        whole(2, "train", "acc", 0.1),
-        Event(kind="time_cost", text="Epoch[2] Time cost=1.000", epoch=2, value=1.0),
-    ]
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -250,52 +138,6 @@ def test_what_resembles_a_record_and_is_none_is_reported_whole(line: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "kept", "lost"),
-    [
-        (
-            "Epoch[0] Batch [20]\tSpeed: 9.00 samples/sec\tppl=1Epoch[0] Batch [40]"
-            "\tSpeed: 9.00 samples/sec\tppl=1234.500000",
-            [
-                speed(0, None, 20, 9.0),
-                speed(0, None, 40, 9.0),
-                *window(0, None, 40, {"ppl": 1234.5}),
-            ],
-            "ppl=1",
-        ),
-        (
-            "Epoch[5] Train-acc=0.9Epoch[0] Train-acc=0.100000",
-            [whole(0, "train", "acc", 0.1)],
-            "Epoch[5] Train-acc=0.9",
-        ),
-        (
-            "Iter[0] Batch[50] Train-accIter[0] Batch[100] Train-acc=0.910000",
-            [
-                Metric(
-                    epoch=0,
-                    batch_end=100,
-                    split="train",
-                    scope="running",
-                    metric="acc",
-                    value=0.91,
-                )
-            ],
-            "Iter[0] Batch[50] Train-acc",
-        ),
-        (
-            "Iteration[5] Train-accIteration[6] Train-acc=0.500000",
-            [whole(6, "train", "acc", 0.5)],
-            "Iteration[5] Train-acc",
-        ),
-    ],
-)
-def test_what_the_next_record_cuts_off_is_reported_and_not_read(
-    text: str, kept: list[Record], lost: str
-) -> None:
-    assert records(text + "\n") == kept
-    assert [shown for _, shown, _ in unparsed(text + "\n")] == [lost]
-
-
-@pytest.mark.parametrize(
     "line",
     [
         "Epoch[0] Train-accuracy=0.91 Train-loss=0.3",
@@ -307,27 +149,6 @@ def test_what_the_next_record_cuts_off_is_reported_and_not_read(
 def test_what_another_writer_or_a_tear_made_is_not_taken_for_the_modules(line: str) -> None:
     assert records(line + "\n") == []
     assert unparsed(line + "\n")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Update[1001]: Change learning rate to 5.00000e-0",
-        "Update[1001]: Change learning rate to 5.000",
-        "Adjust learning rate to 1.000000e-03 for epoch 3",
-        "Epoch[0] Time cost=46",
-    ],
-)
-def test_a_number_that_the_end_of_the_log_may_have_cut_is_not_read(text: str) -> None:
-    assert records(text) == []
-    assert unparsed(text)
-
-
-def test_a_rate_that_is_whole_is_read_at_the_end_of_the_log() -> None:
-    (record,) = records("Update[1001]: Change learning rate to 5.00000e-02")
-
-    assert isinstance(record, Event)
-    assert record.value == 0.05
 
 
 def test_a_time_in_milliseconds_is_told_by_its_missing_point() -> None:
@@ -350,48 +171,6 @@ def test_nul_bytes_in_a_log_are_found_once() -> None:
     )
 
     assert [(e.code, e.line) for e in entries if isinstance(e, Finding)] == [("nul-bytes", 2)]
-
-
-def test_the_text_of_an_unread_record_is_kept_short() -> None:
-    ((_, text, _),) = unparsed("Epoch[0] " + "x" * 100_000 + "\n")
-
-    assert len(text) < 1100
-    assert text.endswith("...")
-
-
-STARTS = sorted({start for dialect in DIALECTS for rule in dialect.rules for start in rule.starts})
-HOSTILE = [
-    *STARTS,
-    *(rule.example for dialect in DIALECTS for rule in dialect.rules),
-    *(rule.example[:-1] + "x" for dialect in DIALECTS for rule in dialect.rules),
-    "Iteration[0] Train-",
-    "Iter[0] Batch[0] Train-a=1x",
-    "Epoch[0] Batch [1]\tSpeed: 1.00 samples/sec\ta=1 ",
-    "Train-",
-    "Validation-a",
-    "Namespace() x",
-    "a=1\t",
-    "=1",
-    "\t",
-    "\x1b[3",
-    "[====] 5%\r",
-]
-
-
-@pytest.mark.parametrize("piece", HOSTILE)
-def test_no_line_takes_more_than_linear_work(piece: str) -> None:
-    # CPU time of this process, as a ratio of two in one run.
-    def work(length: int) -> float:
-        reader = LogReader()
-        raw = (piece * (length // len(piece)) + "\n").encode()
-        begin = time.process_time()
-        reader.feed(raw)
-        return time.process_time() - begin
-
-    small, large = work(12_500), work(100_000)
-
-    # Eight times the line: quadratic work is sixty-four times. The floor hides the clock's grain.
-    assert large < 24 * max(small, 0.01)
 
 
 def test_a_field_that_is_no_number_is_reported_beside_the_speed() -> None:
@@ -426,115 +205,3 @@ def test_bytes_that_are_no_utf_8_are_written_out() -> None:
 
     assert isinstance(record, Metric)
     assert record.metric == r"l\xe4ss"
-
-
-def test_a_line_over_the_limit_is_reported_and_the_next_one_is_read() -> None:
-    text = b"x" * (MAX_LINE_BYTES + 1) + b"\nEpoch[0] Time cost=1.000\n"
-
-    assert len(records(text)) == 1
-    assert [(line, len(shown)) for line, shown, _ in unparsed(text)] == [(1, 1000)]
-
-
-def test_a_line_at_the_limit_is_read() -> None:
-    tail = b"Epoch[0] Time cost=1.000"
-
-    assert len(records(b"x" * (MAX_LINE_BYTES - len(tail)) + tail + b"\n")) == 1
-
-
-def test_a_reader_keeps_no_more_than_a_line() -> None:
-    reader = LogReader()
-
-    for _ in range(64):
-        reader.feed(b"x" * (1 << 18))
-
-    assert len(reader._rest) <= MAX_LINE_BYTES
-
-
-ODD_PIECES = [
-    "Epoch[0] Batch [0-20]\tSpeed: 9.50 samples/sec\ta=0.500000\n",
-    "Epoch[0] Batch [20]\tSpeed: 9.50 samples/sec\tTrain-a=0.500000\n",
-    "Epoch[1] Train-x y=z=nan\r\n",
-    "Epoch[1] Time cost=1.250\n",
-    "Epoch[1] Validation-a=1e-05\n",
-    "2018-03-07 10:29:27,419 Node[2] Epoch[0] Time cost=3.000\n",
-    "Iter[0] Batch[3] Train-a=0.25",
-    "Epoch[",
-    "\n",
-    "\r",
-    "\ufeff",
-    "\x00",
-    "\x1b[32m",
-    "训练\n",
-    "samples/sec",
-    "x" * 300,
-]
-ODD_TEXT = st.lists(st.sampled_from(ODD_PIECES) | st.text(max_size=20), max_size=30).map("".join)
-
-
-@given(ODD_TEXT, st.data())
-def test_the_cutting_of_the_input_changes_nothing(text: str, data: st.DataObject) -> None:
-    raw = text.encode("utf-8", "surrogatepass")
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=8)))
-    reader = LogReader()
-
-    pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-    entries = [entry for piece in pieces for entry in reader.feed(piece)] + reader.close()
-
-    assert [repr(entry) for entry in entries] == [repr(entry) for entry in read(raw)]
-
-
-def test_a_log_fed_byte_by_byte_reads_the_same() -> None:
-    raw = "".join(ODD_PIECES).encode("utf-16")
-    reader = LogReader()
-
-    entries = [e for i in range(len(raw)) for e in reader.feed(raw[i : i + 1])] + reader.close()
-
-    assert [repr(entry) for entry in entries] == [repr(entry) for entry in read(raw)]
-    assert any(isinstance(entry, Row) for entry in entries)
-
-
-NAMES = st.text(
-    st.characters(
-        codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters=","
-    ),
-    min_size=1,
-    max_size=12,
-).filter(
-    lambda name: name == name.strip() and "Epoch[" not in name and not name.startswith("Train-")
-)
-VALUES = st.integers(-(10**12), 10**12).map(lambda n: n / 1e6) | st.sampled_from(
-    [math.inf, math.nan]
-)
-
-
-@given(st.integers(0, 9999), st.integers(-50, 10**6), st.integers(0, 10**6), VALUES, st.data())
-def test_what_the_writer_writes_is_read_back(
-    epoch: int, start: int, end: int, value: float, data: st.DataObject
-) -> None:
-    names = data.draw(st.lists(NAMES, max_size=4, unique=True))
-    said: list[Record] = [
-        speed(epoch, start, end, round(abs(value), 2))
-        if value == value
-        else speed(epoch, start, end, 1.0)
-    ]
-    said += window(epoch, start, end, dict.fromkeys(names, value))
-    closing = whole(epoch, "validation", data.draw(NAMES), value)
-
-    lines = format_line(said) + "\n" + format_line([closing]) + "\n"
-
-    assert [repr(record) for record in records(lines)] == [repr(r) for r in [*said, closing]]
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        [],
-        [whole(0, "train", "a", 0.5), whole(0, "train", "b", 0.5)],
-        [speed(0, 0, 20, 1.0), whole(0, "train", "a", 0.5)],
-        [speed(None, None, 20, 1.0), *window(0, None, 20, {"a": 0.5})],
-        [Metric(epoch=None, split="train", scope="epoch", metric="a", value=0.5)],
-    ],
-)
-def test_the_writer_refuses_what_no_line_says(said: list[Record]) -> None:
-    with pytest.raises(ValueError, match=r"no line of MXNet's|does not belong"):
-        format_line(said)
