@@ -64,6 +64,7 @@ _STYLE: Final[dict[str, Any]] = {
 }
 _MOST_MARKED_EPOCHS: Final = 40
 _MOST_RULED_EPOCHS: Final = 30
+_MOST_DOTTED_WINDOWS: Final = 60
 _SMOOTHED_WINDOWS: Final = 24
 _LOG_SCALE_RATIO: Final = 100
 _MOST_METRICS: Final = 24
@@ -150,11 +151,21 @@ def plot_metric(curves: Sequence[Curve], metric: str, axes: Axes) -> None:
         colors = {"train": curve.color, "validation": VERMILLION if alone else curve.color}
         if alone and len(within):
             x = position_in_epoch(within)
-            axes.plot(x, within["value"], color=curve.color, alpha=0.28, linewidth=0.9)
-        for split, style in (("train", "--"), ("validation", "-")):
+            # A dot keeps in sight what stands alone between values that are not finite.
+            style = ".-" if len(x) <= _MOST_DOTTED_WINDOWS else "-"
+            axes.plot(
+                x,
+                within["value"],
+                style,
+                color=curve.color,
+                alpha=0.28,
+                linewidth=0.9,
+                markersize=4,
+            )
+        for split, line in (("train", "--"), ("validation", "-")):
             whole = rows[(rows["scope"] == "epoch") & (rows["split"] == split)]
             if len(whole):
-                _plot_epochs(axes, whole, colors[split], style)
+                _plot_epochs(axes, whole, colors[split], line)
         if alone:
             _note_best(axes, rows, metric)
     axes.set_title(printable(metric), parse_math=False)
