@@ -6,22 +6,19 @@ Whatever a command needs is imported when it runs: `fitlog --help` loads none of
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitlog.endings import user_errors
+
 if TYPE_CHECKING:
     from fitlog.run.launch import RunResult
     from fitlog.tables import RunLog
-
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="fitlog",
@@ -113,14 +110,15 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the initial weights and of the shuffling.")] = 0,
     out: Annotated[Path, typer.Option(help="The folder that runs are put in.")] = Path("runs"),
     name: Annotated[
-        str | None, typer.Option(help="Ends the name of the run's folder.  [default: the network]")
+        str | None,
+        typer.Option(help="Ends the name of the run's folder.  [default: network and data]"),
     ] = None,
 ) -> None:
     """Train a small network on handwritten digits with MXNet, and record the run.
 
     Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
     """
-    with _user_errors():
+    with user_errors():
         from fitlog.run.launch import RunOptions, train
 
         result = train(
@@ -156,7 +154,7 @@ def parse(
 
     With several logs, a column names the file of each row. What was not read is counted on stderr.
     """
-    with _user_errors():
+    with user_errors():
         from fitlog.formats import format_of, write_table
 
         _require_one_stdin(logs)
@@ -180,7 +178,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw speed and metrics of one training, or of several over each other, as a picture."""
-    with _user_errors():
+    with user_errors():
         from fitlog.plots import plot_logs, save_figure
         from fitlog.printable import printable
         from fitlog.tables import read_log
@@ -220,7 +218,7 @@ def check(
     Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3
     (inconclusive).
     """
-    with _user_errors():
+    with user_errors() as outcome:
         from fitlog.gate import check as check_throughput
         from fitlog.gate import format_judgement
 
@@ -233,6 +231,8 @@ def check(
             alpha=alpha,
             warm_up=_warm_up(warmup),
         )
+        undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
+        outcome.exit_code = 0 if undecided else judgement.exit_code
         if form is ReportFormat.JSON:
             import json
 
@@ -241,48 +241,7 @@ def check(
             from fitlog.printable import printable
 
             typer.echo(printable(format_judgement(judgement), keep="\n"))
-        undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
-        raise typer.Exit(0 if undecided else judgement.exit_code)
-
-
-@contextlib.contextmanager
-def _user_errors() -> Iterator[None]:
-    """What can go wrong for a user becomes a message and an exit code, never a traceback."""
-    from fitlog.errors import FitlogError
-
-    try:
-        try:
-            yield
-        except typer.Exit:
-            sys.stdout.flush()
-            raise
-        sys.stdout.flush()
-    except FitlogError as error:
-        raise _failure(str(error)) from None
-    except ValueError as error:  # a setting out of its range
-        raise _failure(str(error)) from None
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        _drop_output()
-        raise typer.Exit from None
-    except OSError as error:
-        _drop_output()
-        place = error.filename or "standard output"
-        raise _failure(f"cannot use {place}: {error.strerror or error}") from None
-    except KeyboardInterrupt as interrupt:
-        typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _drop_output() -> None:
-    """What is still buffered must not be written, and fail, when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _failure(message: str) -> typer.Exit:
-    from fitlog.printable import printable
-
-    typer.echo(f"fitlog: {printable(message)}", err=True)
-    return typer.Exit(BAD_INPUT)
+        raise typer.Exit(outcome.exit_code)
 
 
 def _read(logs: list[str], dialect: str | None, table: Table) -> RunLog:
@@ -310,13 +269,15 @@ def _require_records(log: RunLog) -> None:
 
 
 def _require_one_stdin(logs: list[str]) -> None:
+    from fitlog.errors import SettingError
+
     if logs.count("-") > 1:
-        raise ValueError("- is named twice: standard input can be read only once")
+        raise SettingError("- is named twice: standard input can be read only once")
 
 
 def _require_other_file(target: Path, logs: list[str]) -> None:
     """Raise where the file to be written is one of the logs, by whatever name."""
-    from fitlog.formats import OutputError
+    from fitlog.errors import OutputError
 
     if not target.exists():
         return
@@ -349,25 +310,32 @@ def _picture_beside(log: str) -> Path:
 
 def _fraction(option: str, text: str) -> float:
     """`5%`, `2.5%` or `0.05`."""
+    from fitlog.errors import SettingError
+
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise ValueError(f"{option} {text}: must be a part of the whole, such as 5% or 0.05")
+        raise SettingError(f"{option} {text}: must be a part of the whole, such as 5% or 0.05")
     return value
 
 
 def _warm_up(text: str) -> int | None:
+    from fitlog.errors import SettingError
+
     if text == "auto":
         return None
     if not text.isdecimal() or len(text) > 9:
-        raise ValueError(f"--warmup {text}: must be auto or a number of windows")
+        raise SettingError(f"--warmup {text}: must be auto or a number of windows")
     return int(text)
 
 
 def _print_summary(result: RunResult) -> None:
+    import shlex
+
     results, folder = result.record["results"], result.folder
+    log = shlex.quote(f"{folder}/run.log")
     speed = "no speed line: an epoch has no more batches than --disp-batches"
     if results["windows"]:
         speed = (
@@ -386,7 +354,7 @@ def _print_summary(result: RunResult) -> None:
     typer.echo(
         f"""
 next:
-  fitlog plot {folder}/run.log
-  fitlog parse {folder}/run.log --table speed
-  fitlog check {folder}/run.log --baseline OTHER/run.log"""
+  fitlog plot {log}
+  fitlog parse {log} --table speed
+  fitlog check {log} --baseline OTHER/run.log"""
     )

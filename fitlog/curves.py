@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -44,12 +44,12 @@ class Curve:
 def make_curves(logs: Sequence[RunLog]) -> list[Curve]:
     """A curve for every run of every log; of several nodes the first stands for its run."""
     parts = []
-    for log in logs:
-        runs = sorted({*log.speed["run"], *log.metrics["run"]})
+    for name, all_speed, all_metrics in _single_logs(logs):
+        runs = sorted({*all_speed["run"], *all_metrics["run"]})
         for run in runs:
-            label = _name(log.name) + (f" (run {run})" if len(runs) > 1 else "")
+            label = _name(name) + (f" (run {run})" if len(runs) > 1 else "")
             speed, metrics = (
-                _first_node(table[table["run"] == run]) for table in (log.speed, log.metrics)
+                _first_node(table[table["run"] == run]) for table in (all_speed, all_metrics)
             )
             speed = speed[(speed["split"] == "train") & speed["batch_end"].notna()]
             parts.append((label, _drawable(speed, "samples_per_sec"), _drawable(metrics, "value")))
@@ -57,6 +57,16 @@ def make_curves(logs: Sequence[RunLog]) -> list[Curve]:
         Curve(label=label, color=COLORS[i % len(COLORS)], speed=speed, metrics=metrics)
         for i, (label, speed, metrics) in enumerate(parts)
     ]
+
+
+def _single_logs(logs: Sequence[RunLog]) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Name, speeds and metrics of each log, also of those that were read as one."""
+    for log in logs:
+        if "file" not in log.speed:
+            yield log.name, log.speed, log.metrics
+            continue
+        for name in log.speed["file"].cat.categories:
+            yield name, *(table[table["file"] == name] for table in (log.speed, log.metrics))
 
 
 def batches_per_epoch(rows: pd.DataFrame) -> int:

@@ -12,6 +12,14 @@ FitlogError
 from fitlog_parsers.errors import FitlogError, LogError, NoRecordsError, UnknownDialectError
 
 
+class SettingError(FitlogError, ValueError):
+    """A setting out of its range."""
+
+
+class OutputError(FitlogError):
+    """A file that cannot be written, or not in this way."""
+
+
 class BaselineError(FitlogError):
     """Nothing to compare with, or a comparison that would mean nothing."""
 
@@ -30,6 +38,8 @@ __all__ = [
     "LogError",
     "MXNetUnavailableError",
     "NoRecordsError",
+    "OutputError",
+    "SettingError",
     "TrainingError",
     "UnknownDialectError",
 ]

@@ -13,18 +13,13 @@ from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from fitlog.errors import FitlogError
+from fitlog.errors import OutputError
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS: Final = ("table", "csv", "json", "parquet")
 _BY_ENDING: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
-
-
-class OutputError(FitlogError):
-    """A file that cannot be written, or not in this way."""
 
 
 def format_of(path: Path | None) -> str:

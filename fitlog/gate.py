@@ -9,12 +9,14 @@ show and from what is known of run-to-run noise (a moderated t). What cannot be 
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from fitlog.errors import BaselineError
+from fitlog.errors import BaselineError, SettingError
 from fitlog.paces import JudgedRun, load_pace
 from fitlog.sources import Source
 from fitlog.stats import Pace, t_quantile
@@ -38,6 +40,8 @@ _NOISY_RATIO: Final = 2.0
 _NOISIEST_SINGLE: Final = 0.08
 _CONFIDENCE: Final = 0.95
 _POWER: Final = 0.8
+# Runs a side to see an effect as large as the spread: 2 (z(.99) + z(.8))^2, rounded.
+_RUNS_FOR_UNIT_EFFECT: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,9 @@ class Judgement:
         for key in ("effect", "detectable"):
             plain[key] = _finite_or_none(plain[key])
         plain["interval"] = [_finite_or_none(end) for end in self.interval]
+        for side in ("candidates", "baseline"):
+            for run, judged in zip(plain[side], getattr(self, side), strict=True):
+                run["samples_per_sec"] = judged.pace.samples_per_sec
         return plain
 
 
@@ -91,13 +98,14 @@ def check(
     Raises:
         LogError: a log cannot be read, or holds no speeds that could be judged.
         BaselineError: nothing to compare with.
-        ValueError: a setting out of its range.
+        SettingError: a setting out of its range, or a log that is named twice.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
     if not candidates:
         raise BaselineError("no candidate to judge")
     if not baseline:
         raise BaselineError("no baseline to compare with: name at least one log of a good run")
+    _require_other_logs(candidates, baseline)
     new = [load_pace(source, warm_up=warm_up) for source in candidates]
     old = [load_pace(source, warm_up=warm_up) for source in baseline]
     return judge(new, old, tolerance=tolerance, min_effect=min_effect, alpha=alpha)
@@ -193,7 +201,7 @@ def _sentence(judgement: Judgement) -> str:
 
 def _why_undecided(error: float, tolerance: float, new: int, old: int) -> str:
     spread = error / math.sqrt(1 / new + 1 / old)
-    runs = math.ceil(20 * (spread / -math.log1p(-tolerance)) ** 2)
+    runs = math.ceil(_RUNS_FOR_UNIT_EFFECT * (spread / -math.log1p(-tolerance)) ** 2)
     more = max(runs, new + 1, old + 1)
     return f"about {more} runs a side would tell a change of {tolerance:.1%}"
 
@@ -205,9 +213,28 @@ def _check_settings(tolerance: float, min_effect: float, alpha: float, warm_up: 
         ("alpha", alpha, 1e-6, 0.49),
     ):
         if not least <= value <= most:
-            raise ValueError(f"{name} {value} is out of range: must be from {least:g} to {most:g}")
+            raise SettingError(
+                f"{name} {value} is out of range: must be from {least:g} to {most:g}"
+            )
     if warm_up is not None and warm_up < 0:
-        raise ValueError(f"warm_up {warm_up} is out of range: must be 0 or more")
+        raise SettingError(f"warm_up {warm_up} is out of range: must be 0 or more")
+
+
+def _require_other_logs(
+    candidates: Sequence[Source | RunLog], baseline: Sequence[Source | RunLog]
+) -> None:
+    """A log counts as one run, and cannot be judged by itself."""
+    seen: dict[tuple[int, int], bool] = {}
+    for is_baseline, sources in ((False, candidates), (True, baseline)):
+        for source in sources:
+            if not isinstance(source, (str, os.PathLike)) or not Path(source).is_file():
+                continue
+            status = Path(source).stat()
+            before = seen.setdefault((status.st_dev, status.st_ino), is_baseline)
+            if before != is_baseline:
+                raise BaselineError(f"{source} is both candidate and baseline")
+            if list(sources).count(source) > 1:
+                raise SettingError(f"{source} is named twice: a log counts as one run")
 
 
 def _set_noisy_aside(

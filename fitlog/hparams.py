@@ -20,11 +20,11 @@ def find_hparams(events: EventColumns) -> dict[str, Any]:
 
 def _split_arguments(text: str) -> list[str]:
     """The text between the commas that stand in no bracket and no string."""
-    pieces, begin, depth, quote = [], 0, 0, ""
+    pieces, begin, depth, quote, escaped = [], 0, 0, "", False
     for i, char in enumerate(text):
         if quote:
-            if char == quote and text[i - 1] != "\\":
-                quote = ""
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
         elif char in "'\"":
             quote = char
         elif char in "([{<":

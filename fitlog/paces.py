@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from fitlog.errors import LogError, NoRecordsError
+from fitlog.errors import LogError, NoRecordsError, SettingError
 from fitlog.sources import Source, name_of, read_columns
 from fitlog.stats import Pace, measure_pace
 from fitlog.tables import RunLog
 
 MIN_WINDOWS: Final = 5
-# What the judged run of a log is chosen by says as much as these findings would.
-_TOLD_OTHERWISE: Final = ("restart",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +44,23 @@ def load_pace(source: Source | RunLog, *, warm_up: int | None = None) -> JudgedR
     Raises:
         LogError: the log cannot be read, has a speed that is no speed, or too few windows.
     """
-    name, windows, doubts = _windows_of(source)
-    if not windows:
+    log = _read(source)
+    name = log.name
+    ranks = {window.node for window in log.windows}
+    if not ranks:
         raise NoRecordsError("holds no speed of a training: nothing to judge", path=name)
-    node = min(window.node for window in windows)
-    runs = {window.run for window in windows if window.node == node}
-    speeds = [w for w in windows if w.node == node and w.run == max(runs)]
-    if max(runs) > 0:
-        doubts.append(f"it holds {max(runs) + 1} runs, and the last one is judged")
+    node = min(ranks, key=lambda rank: (rank < 0, rank))  # below 0: lines that name no rank
+    last = log.last_runs[node]
+    speeds = [w for w in log.windows if (w.node, w.run) == (node, last)]
+    if not speeds:
+        raise NoRecordsError(
+            f"the last of its {last + 1} runs reports no speed: did it die before?", path=name
+        )
+    doubts = log.doubts
+    if last > 0:
+        doubts.append(f"it holds {last + 1} runs, and the last one is judged")
+    if len(ranks) > 1:
+        doubts.append(f"of {len(ranks)} nodes, the first one's windows are judged")
     bad = [w for w in speeds if not (math.isfinite(w.samples_per_sec) and w.samples_per_sec > 0)]
     if bad:
         raise LogError(
@@ -74,14 +81,29 @@ def load_pace(source: Source | RunLog, *, warm_up: int | None = None) -> JudgedR
     return JudgedRun(name=name, pace=pace, doubts=tuple(doubts))
 
 
-def _windows_of(source: Source | RunLog) -> tuple[str, list[_Window], list[str]]:
-    """The source's name, all its training windows, and what is doubtful about it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Log:
+    """What the choice rests on: training windows, the last run of each node, and doubts."""
+
+    name: str
+    windows: list[_Window]
+    last_runs: dict[int, int]
+    doubts: list[str]
+
+
+def _read(source: Source | RunLog) -> _Log:
     rows: Iterable[tuple[Any, ...]]
+    places: list[tuple[Any, Any]] = []
     if isinstance(source, RunLog):
+        if "file" in source.speed:
+            raise SettingError("several logs that were read as one cannot be judged as one run")
         name, table = source.name, source.speed
         nodes, splits = table["node"].fillna(-1), table["split"].cat.codes
         columns = (nodes, table["run"], table["line"], table["samples_per_sec"], splits)
         rows = zip(*(column.tolist() for column in columns), strict=True)
+        for frame in (source.speed, source.metrics, source.events):
+            ranks = frame["node"].fillna(-1).tolist()
+            places += zip(ranks, frame["run"].tolist(), strict=True)
         findings = list(zip(source.warnings["code"], source.warnings["text"], strict=True))
         unread = len(source.unparsed)
     else:
@@ -90,10 +112,19 @@ def _windows_of(source: Source | RunLog) -> tuple[str, list[_Window], list[str]]
         rows = zip(
             speed.node, speed.run, speed.line, speed.samples_per_sec, speed.split, strict=True
         )
+        for part in (read.speed, read.metrics, read.events):
+            places += zip(part.node, part.run, strict=True)
         findings = [(finding.code, finding.text) for _, finding in read.findings]
         unread = len(read.unparsed)
-    windows = [_Window._make(row[:4]) for row in rows if row[4] == 0]
-    doubts = [text for code, text in findings if code not in _TOLD_OTHERWISE]
+    last_runs: dict[int, int] = {}
+    for node, run in places:
+        last_runs[node] = max(run, last_runs.get(node, 0))
+    doubts = [text for code, text in findings if code != "restart"]  # told by the runs' number
     if unread:
         doubts.append(f"pieces of text that look like records and were not read: {unread}")
-    return name, windows, doubts
+    return _Log(
+        name=name,
+        windows=[_Window._make(row[:4]) for row in rows if row[4] == 0],
+        last_runs=last_runs,
+        doubts=doubts,
+    )

@@ -23,8 +23,7 @@ from fitlog.curves import (
     running_median,
 )
 from fitlog.directions import is_higher_better, unit_of
-from fitlog.errors import NoRecordsError
-from fitlog.formats import OutputError
+from fitlog.errors import NoRecordsError, OutputError
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
@@ -86,7 +85,8 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     metrics = names[:_MOST_METRICS]
     has_speed = any(len(curve.speed) for curve in curves)
     if not metrics and not has_speed:
-        raise NoRecordsError("has neither a speed nor a metric to draw", path=logs[0].name)
+        name = logs[0].name if logs else None
+        raise NoRecordsError("has neither a speed nor a metric to draw", path=name)
     with mpl.rc_context(cast(Any, _STYLE)):
         columns = _columns(len(metrics))
         rows = -(-len(metrics) // columns)
@@ -257,7 +257,7 @@ def _note_best(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     whole = rows[(rows["scope"] == "epoch") & (rows["split"] == "validation")].dropna(
         subset=["value"]
     )
-    if higher is None or len(whole) < 2:
+    if higher is None or whole["epoch"].nunique() < 2:
         return
     place_of_best = whole["value"].argmax() if higher else whole["value"].argmin()
     best = whole.iloc[int(place_of_best)]

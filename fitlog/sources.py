@@ -111,6 +111,8 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
             file = Path(source).open("rb")  # noqa: SIM115  # closed below; only opening may fail here
         except OSError as error:
             raise LogError(f"cannot be opened: {_reason(error)}", path=name) from None
+        except ValueError as error:  # a NUL in the name
+            raise LogError(f"cannot be opened: {error}", path=name) from None
         with file:
             yield _decompressed(file, name)
 

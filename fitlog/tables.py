@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TABLES: Final = ("speed", "metrics", "epochs", "events", "unparsed", "warnings")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RunLog:
     """One or many logs as tables.
 

@@ -157,7 +157,7 @@ def test_names_that_make_no_sense_are_refused(
     "command",
     [
         f"parse {CANONICAL}",
-        f"check {SAMPLES}/lenet-1.log --baseline {SAMPLES}/lenet-1.log --format json",
+        f"check {SAMPLES}/lenet-1.log --baseline {SAMPLES}/lenet-2.log --format json",
     ],
 )
 def test_output_that_cannot_be_written_is_an_error(command: str) -> None:

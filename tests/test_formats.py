@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from fitlog import read_log
-from fitlog.formats import OutputError, format_of, write_table
+from fitlog.errors import OutputError
+from fitlog.formats import format_of, write_table
 
 LOG = (
     b"Epoch[0] Batch [0-20]\tSpeed: 0.10 samples/sec\tloss=nan\tb=0.30000000000000004\n"

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from fitlog import BaselineError, Judgement, LogError, NoRecordsError, check, read_log
+from fitlog import (
+    BaselineError,
+    Judgement,
+    LogError,
+    NoRecordsError,
+    SettingError,
+    check,
+    read_log,
+    read_logs,
+)
 from fitlog.gate import format_judgement
 from fitlog.paces import load_pace
 
@@ -103,6 +112,15 @@ def test_noisy_runs_are_set_aside_and_named() -> None:
     assert any("is set aside: its windows scatter" in reason for reason in judgement.reasons)
 
 
+def test_one_run_that_is_left_of_several_is_not_judged() -> None:
+    runs = [log_of(700, 1, noise=0.3), log_of(1000, 2)]
+
+    judgement = check(runs, baseline=[log_of(1000, seed) for seed in (4, 5, 6)])
+
+    assert judgement.verdict == "inconclusive"
+    assert any("too few runs are left" in reason for reason in judgement.reasons)
+
+
 def test_nothing_but_noisy_runs_is_inconclusive_and_never_a_pass() -> None:
     noisy = [log_of(1000, seed, noise=0.3) for seed in SEEDS]
 
@@ -152,6 +170,36 @@ def test_of_several_nodes_the_first_ones_last_run_is_judged() -> None:
     assert load_pace(log).pace == load_pace(log_of(1000)).pace
 
 
+def test_a_run_that_died_before_its_first_speed_is_not_judged_by_the_one_before() -> None:
+    crashed = log_of(1000) + b"start with arguments Namespace(lr=0.1)\nTraceback\n"
+
+    with pytest.raises(NoRecordsError, match="the last of its 2 runs reports no speed"):
+        check([crashed], baseline=[log_of(1000, 7)])
+
+
+def test_windows_of_a_rank_go_before_those_of_none() -> None:
+    named = b"".join(b"Node[3] " + line for line in log_of(1000).splitlines(keepends=True))
+
+    run = load_pace(log_of(10, windows=8) + named)
+
+    assert run.pace == load_pace(log_of(1000)).pace
+    assert any("of 2 nodes" in doubt for doubt in run.doubts)
+
+
+def test_a_log_counts_once_and_is_no_baseline_of_itself(samples: Path) -> None:
+    one, other = samples / "lenet-1.log", samples / "lenet-2.log"
+
+    with pytest.raises(SettingError, match="is named twice: a log counts as one run"):
+        check([one, one], baseline=[other])
+    with pytest.raises(BaselineError, match="is both candidate and baseline"):
+        check([one], baseline=[other, one])
+
+
+def test_logs_that_were_read_as_one_are_not_one_run(samples: Path) -> None:
+    with pytest.raises(SettingError, match="cannot be judged as one run"):
+        load_pace(read_logs([samples / "lenet-1.log", samples / "lenet-2.log"]))
+
+
 def test_no_baseline_is_an_error() -> None:
     with pytest.raises(BaselineError, match="no baseline to compare with"):
         check([log_of(1000)], baseline=[])
@@ -194,7 +242,7 @@ def test_a_warm_up_of_ones_own_counts_against_the_windows() -> None:
     "setting", [{"tolerance": 0.0}, {"min_effect": 1.0}, {"alpha": 0.5}, {"warm_up": -1}]
 )
 def test_a_setting_out_of_range_is_refused(setting: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(setting))} .* is out of range"):
+    with pytest.raises(SettingError, match=f"{next(iter(setting))} .* is out of range"):
         judge(1.0, **setting)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ class Training:
         return [record.get("part", record["kind"]) for record in self.records]
 
     def run_epoch(self, epoch: int, batches: int) -> None:
-        self.recorder.begin_epoch(epoch)
+        self.recorder.end_setup()
         for nbatch in range(batches):
             self.spend("data", 0.25)
             self.spend("compute", 1.0)
-            self.recorder.end_batch(nbatch, padded=0, last=nbatch == batches - 1)
+            self.recorder.end_batch(epoch, nbatch, padded=0, last=nbatch == batches - 1)
         self.spend("validation", 5.0)
         self.recorder.end_epoch()
 
@@ -107,13 +108,14 @@ def test_every_instant_is_charged_to_one_phase() -> None:
 
 def test_a_phase_owns_what_it_calls() -> None:
     training = Training()
-    training.recorder.begin_epoch(0)
+    training.recorder.end_setup()
 
     assert training.recorder.enter("validation")
     training.clock.now += 1.0
     assert not training.recorder.enter("metric")
     training.clock.now += 1.0
     training.recorder.leave()
+    training.recorder.end_batch(0, 0, padded=0, last=True)
     training.recorder.close("finished")
 
     epoch = training.records[-2]
@@ -121,11 +123,34 @@ def test_a_phase_owns_what_it_calls() -> None:
     assert epoch["phases"]["metric"] == 0.0
 
 
+def test_another_threads_work_is_not_charged() -> None:
+    training = Training()
+    entered: list[bool] = []
+
+    thread = threading.Thread(target=lambda: entered.append(training.recorder.enter("sync")))
+    thread.start()
+    thread.join()
+
+    assert entered == [False]
+    assert training.recorder.enter("data")
+
+
+def test_an_epoch_that_is_not_ended_ends_with_the_next_ones_first_batch() -> None:
+    training = Training()
+    training.recorder.end_setup()
+    for epoch in (0, 1):
+        training.recorder.end_batch(epoch, 0, padded=0, last=False)
+    training.recorder.close("finished")
+
+    epochs = [(r["epoch"], r["complete"]) for r in training.records if r["kind"] == "epoch"]
+    assert epochs == [(0, True), (1, False)]
+
+
 def test_samples_that_only_fill_a_batch_up_are_not_counted() -> None:
     training = Training()
-    training.recorder.begin_epoch(0)
+    training.recorder.end_setup()
     for nbatch in range(3):
-        training.recorder.end_batch(nbatch, padded=3 if nbatch == 2 else 0, last=nbatch == 2)
+        training.recorder.end_batch(0, nbatch, padded=3 if nbatch == 2 else 0, last=nbatch == 2)
     training.recorder.end_epoch()
 
     assert [r.get("samples") for r in training.records[2:]] == [10, 17, 27]
@@ -141,8 +166,8 @@ def test_an_unknown_batch_size_leaves_samples_unknown() -> None:
 
 def test_a_fit_that_ends_within_an_epoch_says_so() -> None:
     training = Training()
-    training.recorder.begin_epoch(0)
-    training.recorder.end_batch(0, padded=0, last=False)
+    training.recorder.end_setup()
+    training.recorder.end_batch(0, 0, padded=0, last=False)
 
     training.recorder.close("failed")
 

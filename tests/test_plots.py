@@ -11,9 +11,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fitlog import NoRecordsError, plot_logs, read_log
+from fitlog import NoRecordsError, plot_logs, read_log, read_logs
 from fitlog.directions import is_higher_better, unit_of
-from fitlog.formats import OutputError
+from fitlog.errors import OutputError
 from fitlog.plots import save_figure
 
 
@@ -193,6 +193,23 @@ def test_the_runs_of_one_log_are_curves_of_their_own(samples: Path) -> None:
 def test_speeds_alone_and_metrics_alone_can_be_drawn() -> None:
     assert titles(figure_of(b"Epoch[0] Batch [5]\tSpeed: 9.50 samples/sec\n")) == ["Throughput"]
     assert titles(figure_of(b"Epoch[0] Train-a=0.5\n")) == ["a"]
+
+
+def test_logs_that_were_read_as_one_are_drawn_each(samples: Path) -> None:
+    logs = read_logs([samples / "lenet-1.log", samples / "lenet-naive-1.log"])
+
+    assert legend_of(plot_logs([logs]))[:2] == ["lenet-1", "lenet-naive-1"]
+
+
+def test_no_log_is_nothing_to_draw() -> None:
+    with pytest.raises(NoRecordsError, match="neither a speed nor a metric to draw"):
+        plot_logs([])
+
+
+def test_an_epoch_that_two_handlers_logged_has_no_best() -> None:
+    figure = figure_of(b"Epoch[0] Validation-acc=0.5\n" * 2)
+
+    assert not list(panel(figure, "acc").texts)
 
 
 def test_a_log_with_nothing_to_draw_is_an_error() -> None:

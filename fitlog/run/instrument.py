@@ -1,13 +1,15 @@
 """`fit`: upstream's own `Module.fit`, run inside a clock.
 
-The log stays upstream's by construction, for upstream's code writes it. Around it, the module's
-methods are shadowed on the instance while the fit runs, and the iterator is wrapped; both are only
-timed, never changed in what they do or return.
+The log stays upstream's by construction, for upstream's code writes it. While the fit runs, methods
+of the module and of the iterator are shadowed on the instances by timed ones, which do and return
+the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +28,8 @@ _METHODS: Final = {
 }
 _DEFAULT_FREQUENT: Final = 50
 
+Callback = Callable[..., None]
+
 
 def fit(
     module: Any,
@@ -36,126 +40,211 @@ def fit(
 ) -> None:
     """Train `module` as `module.fit(train_data, ...)` does, and record where the time goes.
 
-    Every argument of upstream's `fit` is taken, by position or by name, and means what it means
+    Every argument of the module's `fit` is taken, by position or by name, and means what it means
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
     batch callbacks reports, else every 50 batches.
 
     Raises:
-        TypeError: an argument that upstream's `fit` does not have.
+        TypeError: an argument that the module's `fit` does not have.
         OSError: the file cannot be written.
-        Whatever upstream's `fit`, the iterator or a callback raises, unchanged.
+        Whatever the module's `fit`, the iterator or a callback raises, unchanged.
     """
+    inspect.signature(module.fit).bind(train_data, *args, **kwargs)
     if phases is None:
         module.fit(train_data, *args, **kwargs)
     elif callable(phases):
-        _fit_recorded(module, train_data, args, kwargs, phases)
+        _fit_recorded(module, [train_data, *args], kwargs, phases)
     else:
         with PhaseFile(Path(phases)) as sink:
-            _fit_recorded(module, train_data, args, kwargs, sink)
+            _fit_recorded(module, [train_data, *args], kwargs, sink)
 
 
-def _fit_recorded(
-    module: Any, train_data: Any, args: tuple[Any, ...], kwargs: dict[str, Any], sink: Sink
-) -> None:
-    import inspect
-
-    bound = inspect.signature(type(module).fit).bind(module, train_data, *args, **kwargs)
-    bound.apply_defaults()
-    call = bound.arguments
-    batch_callbacks = _as_list(call["batch_end_callback"])
-    recorder = PhaseRecorder(
-        sink, frequent=_frequent(batch_callbacks), batch_size=_batch_size(train_data)
-    )
-    data = _TimedData(train_data, recorder, call["begin_epoch"])
-    call["train_data"] = data
-    call["batch_end_callback"] = _timed_callbacks(
-        recorder, "callbacks", batch_callbacks, after=data.end_batch
-    )
-    call["epoch_end_callback"] = _timed_callbacks(
-        recorder, "checkpoint", _as_list(call["epoch_end_callback"])
-    )
-    status = "failed"
+def _fit_recorded(module: Any, args: list[Any], kwargs: dict[str, Any], sink: Sink) -> None:
+    call = _Call(args, kwargs)
+    data, callbacks = call["train_data"], call["batch_end_callback"]
+    recorder = PhaseRecorder(sink, frequent=_frequent(callbacks), batch_size=_batch_size(data))
+    watch = _Watch(recorder)
+    call["batch_end_callback"] = _TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
+    if call["epoch_end_callback"] is not None:
+        call["epoch_end_callback"] = _TimedCallbacks(
+            recorder, "checkpoint", call["epoch_end_callback"]
+        )
+    methods = {
+        name: _timed(getattr(module, name), recorder, phase) for name, phase in _METHODS.items()
+    }
     try:
-        with _timed_methods(module, recorder):
-            type(module).fit(*bound.args, **bound.kwargs)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
+        with _shadowed(module, methods), watch.timed(data) as timed_data:
+            call["train_data"] = timed_data
+            module.fit(*call.args, **call.kwargs)
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        with contextlib.suppress(Exception):  # what went wrong first is what the caller must see
+            recorder.close(status)
         raise
-    finally:
-        recorder.close(status)
+    recorder.close("finished")
 
 
-class _TimedData:
-    """The training iterator with `next` and `reset` timed; all else is the iterator's own."""
+class _Call:
+    """The arguments of a call of upstream's `fit`, by name, wherever they stand."""
 
-    def __init__(self, data: Any, recorder: PhaseRecorder, begin_epoch: int) -> None:
-        self._data = data
+    def __init__(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        from mxnet.module.base_module import BaseModule
+
+        self.args = list(args)
+        self.kwargs = dict(kwargs)
+        self._names = list(inspect.signature(BaseModule.fit).parameters)[1:]
+
+    def __getitem__(self, name: str) -> Any:
+        place = self._names.index(name)
+        return self.args[place] if place < len(self.args) else self.kwargs.get(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        place = self._names.index(name)
+        if place < len(self.args):
+            self.args[place] = value
+        else:
+            self.kwargs[name] = value
+
+
+class _Watch:
+    """Follows the batches from the iterator to their last callback."""
+
+    def __init__(self, recorder: PhaseRecorder) -> None:
         self._recorder = recorder
-        self._epoch = begin_epoch
-        self._batches: Iterator[Any] = iter(())
-        self._batch: Any = None
-        self._next_batch: Any = None
         self._exhausted = False
+        self._padded = 0
+        self._next_padded = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._data, name)
+    @contextlib.contextmanager
+    def timed(self, data: Any) -> Iterator[Any]:
+        """The iterator, or something in its place, with its `next` and `reset` timed."""
+        from mxnet.io import DataIter
 
-    def __iter__(self) -> _TimedData:
-        self._recorder.begin_epoch(self._epoch)
-        self._epoch += 1
-        self._exhausted = False
-        self._batch = self._next_batch = None
-        with _phase(self._recorder, "data"):
-            self._batches = iter(self._data)
-        return self
+        if isinstance(data, DataIter) and type(data).__next__ is DataIter.__next__:
+            own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
+            with _shadowed(data, own):
+                yield data
+        else:
+            yield _TimedIterable(data, self)
 
-    def __next__(self) -> Any:
-        # fit asks for the next batch before the callbacks of the one at hand.
-        self._batch = self._next_batch
-        with _phase(self._recorder, "data"):
+    def iterate(self, data: Any) -> Iterator[Any]:
+        """The batches of any iterable, timed."""
+        fetch = self._timed_next(functools.partial(next, iter(data)))
+        while True:
             try:
-                self._next_batch = next(self._batches)
+                batch = fetch()
             except StopIteration:
-                self._exhausted = True
-                raise
-        return self._next_batch
+                return
+            yield batch
 
-    def reset(self) -> None:
-        """Reset the iterator; the last thing that fit does in an epoch."""
-        with _phase(self._recorder, "reset") as outermost:
-            self._data.reset()
-        if outermost and self._exhausted:
-            self._recorder.end_epoch()
+    def reset(self, data: Any) -> None:
+        """Reset, timed: the last thing that fit does in an epoch."""
+        self._timed_reset(data.reset)()
 
     def end_batch(self, param: Any) -> None:
         """A batch_end_callback: the last thing that fit does for a batch."""
-        self._recorder.end_batch(param.nbatch, padded=_padding(self._batch), last=self._exhausted)
+        self._recorder.end_batch(
+            param.epoch, param.nbatch, padded=self._padded, last=self._exhausted
+        )
+
+    def _timed_next(self, fetch: Callable[[], Any]) -> Callable[[], Any]:
+        def timed() -> Any:
+            self._recorder.end_setup()
+            # fit asks for the next batch before the callbacks of the one at hand, and an iterator
+            # may hand out the same object again: its padding is read at once.
+            self._padded = self._next_padded
+            entered = self._recorder.enter("data")
+            try:
+                batch = fetch()
+                self._exhausted = False
+            except StopIteration:
+                self._exhausted = True
+                raise
+            finally:
+                if entered:
+                    self._recorder.leave()
+            self._next_padded = _padding(batch)
+            return batch
+
+        return timed
+
+    def _timed_reset(self, reset: Callable[[], Any]) -> Callable[[], Any]:
+        def timed() -> Any:
+            entered = self._recorder.enter("reset")
+            try:
+                return reset()
+            finally:
+                if entered:
+                    self._recorder.leave()
+                    if self._exhausted:
+                        self._recorder.end_epoch()
+
+        return timed
+
+
+class _TimedIterable:
+    """Stands for an iterable that is no DataIter; everything but these methods is its own."""
+
+    def __init__(self, data: Any, watch: _Watch) -> None:
+        self._data = data
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # asked for by copy and pickle before there is any `_data`
+            raise AttributeError(name)
+        return getattr(self._data, name)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._watch.iterate(self._data)
+
+    def reset(self) -> None:
+        """Reset the iterable."""
+        self._watch.reset(self._data)
+
+
+class _TimedCallbacks(list[Callback]):
+    """A list of callbacks as upstream takes one: the user's, read each time, between two more."""
+
+    def __init__(
+        self, recorder: PhaseRecorder, phase: str, callbacks: Any, after: Callback | None = None
+    ) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._phase = phase
+        self._callbacks = callbacks
+        self._after = after
+
+    def __iter__(self) -> Iterator[Callback]:
+        yield self._begin
+        yield from _as_list(self._callbacks)
+        yield self._end
+
+    def _begin(self, *_: Any) -> None:
+        self._recorder.enter(self._phase)
+
+    def _end(self, *args: Any) -> None:
+        self._recorder.leave()
+        if self._after is not None:
+            self._after(*args)
 
 
 @contextlib.contextmanager
-def _phase(recorder: PhaseRecorder, phase: str) -> Iterator[bool]:
-    entered = recorder.enter(phase)
+def _shadowed(thing: Any, methods: dict[str, Any]) -> Iterator[None]:
+    """Methods put before the class's own on the instance; what others put there stays."""
+    own = {name: vars(thing)[name] for name in methods if name in vars(thing)}
     try:
-        yield entered
-    finally:
-        if entered:
-            recorder.leave()
-
-
-@contextlib.contextmanager
-def _timed_methods(module: Any, recorder: PhaseRecorder) -> Iterator[None]:
-    """The module's methods, shadowed by timed ones on the instance for as long as this lasts."""
-    own = {name: vars(module)[name] for name in _METHODS if name in vars(module)}
-    try:
-        for name, phase in _METHODS.items():
-            setattr(module, name, _timed(getattr(module, name), recorder, phase))
+        vars(thing).update(methods)
         yield
     finally:
-        for name in _METHODS:
-            delattr(module, name)
-        vars(module).update(own)
+        for name, method in methods.items():
+            if vars(thing).get(name) is method:
+                del vars(thing)[name]
+                if name in own:
+                    vars(thing)[name] = own[name]
 
 
 def _timed(method: Callable[..., Any], recorder: PhaseRecorder, phase: str) -> Callable[..., Any]:
@@ -170,34 +259,16 @@ def _timed(method: Callable[..., Any], recorder: PhaseRecorder, phase: str) -> C
     return timed
 
 
-def _timed_callbacks(
-    recorder: PhaseRecorder,
-    phase: str,
-    callbacks: list[Callable[..., None]],
-    after: Callable[..., None] | None = None,
-) -> list[Callable[..., None]]:
-    """The callbacks between two more, so that theirs is one phase; `after` follows."""
-
-    def begin(*_: Any) -> None:
-        recorder.enter(phase)
-
-    def end(*args: Any) -> None:
-        recorder.leave()
-        if after is not None:
-            after(*args)
-
-    return [begin, *callbacks, end]
-
-
-def _as_list(callbacks: Any) -> list[Callable[..., None]]:
+def _as_list(callbacks: Any) -> list[Callback]:
+    """As upstream has it (base_module.py, _as_list): all but a list is a single callback."""
     if callbacks is None:
         return []
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    return callbacks if isinstance(callbacks, list) else [callbacks]
 
 
-def _frequent(callbacks: list[Callable[..., None]]) -> int:
-    """How often a Speedometer reports; told by its attributes, for people write their own."""
-    for callback in callbacks:
+def _frequent(callbacks: Any) -> int:
+    """How often a Speedometer reports; told by its attribute, for people write their own."""
+    for callback in _as_list(callbacks):
         frequent = getattr(callback, "frequent", None)
         if isinstance(frequent, int) and frequent > 0:
             return frequent
@@ -207,14 +278,12 @@ def _frequent(callbacks: list[Callable[..., None]]) -> int:
 def _batch_size(data: Any) -> int | None:
     """Samples in a batch as the iterator declares it; None where it does not."""
     size = getattr(data, "batch_size", None)
-    if isinstance(size, int) and size > 0:
-        return size
-    shapes = getattr(data, "provide_data", None)
-    shape = getattr(shapes[0], "shape", None) if shapes else None
-    return int(shape[0]) if shape else None
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def _padding(batch: Any) -> int:
+    """Samples of the batch that only fill it up."""
     if isinstance(batch, list):
         return sum(map(_padding, batch))
-    return int(getattr(batch, "pad", None) or 0)
+    padded = getattr(batch, "pad", None)
+    return padded if isinstance(padded, int) else 0

@@ -77,7 +77,7 @@ def train(options: RunOptions) -> RunResult:
     mx = import_mxnet()
     _check_optimizer(mx, options.optimizer)
     start = datetime.now(UTC)
-    folder = _make_folder(options, start)
+    folder = make_folder(options, start)
     arguments = {**asdict(options), "out": str(options.out)}
     record = begin_record(
         name=options.run_name,
@@ -86,8 +86,8 @@ def train(options: RunOptions) -> RunResult:
         start=start,
         folder=Path.cwd(),
     )
-    write_record(folder / "run.json", record)
     try:
+        write_record(folder / "run.json", record)
         with (
             shown_progress(options.num_epochs, options.batches_per_epoch) as show,
             captured_log(folder / "run.log", show),
@@ -137,7 +137,8 @@ def _check_optimizer(mx: Any, name: str) -> None:
         raise TrainingError(f"no optimizer named {name!r}; known: {', '.join(known)}")
 
 
-def _make_folder(options: RunOptions, start: datetime) -> Path:
+def make_folder(options: RunOptions, start: datetime) -> Path:
+    """A new folder for the run; several of one second are numbered."""
     stem = f"{start.astimezone():%Y%m%d-%H%M%S}-{options.run_name}"
     for number in range(1, 1000):
         folder = options.out / (stem if number == 1 else f"{stem}-{number}")
@@ -197,13 +198,15 @@ def _results(folder: Path) -> dict[str, Any]:
     import statistics
 
     from fitlog.sources import read_columns
+    from fitlog_parsers.columns import SPLITS
 
     columns = read_columns([folder / "run.log"])
     metrics = columns.metrics
+    accuracy = metrics.names.index("accuracy")
     validation = [
         (metrics.epoch[row], metrics.value[row])
         for row in range(len(metrics))
-        if metrics.names[metrics.metric[row]] == "accuracy" and metrics.split[row] == 1
+        if metrics.metric[row] == accuracy and metrics.split[row] == SPLITS.index("validation")
     ]
     best_epoch, best = max(validation, key=lambda pair: pair[1])
     speeds = columns.speed.samples_per_sec

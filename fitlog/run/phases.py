@@ -8,6 +8,7 @@ so that tests never sleep.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,14 +68,18 @@ class PhaseRecorder:
         self._nbatch = -1
         self._padded = 0
         self._window_padded = 0
+        self._thread = threading.get_ident()
         self._mark = clock()
         self._emit(
             {"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size}
         )
 
     def enter(self, phase: str) -> bool:
-        """Begin a phase; False, and nothing happens, inside another, which owns its calls."""
-        if self._phase != "other":
+        """Begin a phase; False, and nothing happens, inside another, which owns its calls.
+
+        Only the thread that made the recorder is timed: others work beside it.
+        """
+        if self._phase != "other" or threading.get_ident() != self._thread:
             return False
         self._charge()
         self._phase = phase
@@ -85,14 +90,20 @@ class PhaseRecorder:
         self._charge()
         self._phase = "other"
 
-    def begin_epoch(self, epoch: int) -> None:
-        """An epoch begins; what came before the first one was setup."""
-        self._end_setup()
-        self._epoch, self._nbatch, self._window_begin = epoch, -1, None
-        self._padded = self._window_padded = 0
+    def end_setup(self) -> None:
+        """The first batch is about to be fetched; what came before was setup."""
+        if not self._is_set_up:
+            self._is_set_up = True
+            self._charge()
+            self._emit_spent({"kind": "setup"})
 
-    def end_batch(self, nbatch: int, *, padded: int, last: bool) -> None:
+    def end_batch(self, epoch: int, nbatch: int, *, padded: int, last: bool) -> None:
         """Batch `nbatch` and its callbacks are done; `padded` of its samples only fill it up."""
+        if epoch != self._epoch:
+            if self._epoch is not None:
+                self.end_epoch()
+            self._epoch, self._window_begin = epoch, None
+            self._padded = self._window_padded = 0
         self._nbatch = nbatch
         self._padded += padded
         self._window_padded += padded
@@ -104,7 +115,12 @@ class PhaseRecorder:
             self._end_window("tail")
 
     def end_epoch(self, *, complete: bool = True) -> None:
-        """The epoch is over, with all that follows its batches, or was cut short."""
+        """The epoch is over, with all that follows its batches, or was cut short.
+
+        Nothing happens where none is under way.
+        """
+        if self._epoch is None:
+            return
         self._charge()
         batches = self._nbatch + 1
         self._emit_spent(
@@ -120,16 +136,9 @@ class PhaseRecorder:
 
     def close(self, status: str) -> None:
         """The fit is over: 'finished', or how else it ended."""
-        self._end_setup()
-        if self._epoch is not None:
-            self.end_epoch(complete=False)
+        self.end_setup()
+        self.end_epoch(complete=False)
         self._emit({"kind": "end", "status": status})
-
-    def _end_setup(self) -> None:
-        if not self._is_set_up:
-            self._is_set_up = True
-            self._charge()
-            self._emit_spent({"kind": "setup"})
 
     def _charge(self) -> None:
         now = self._clock()

@@ -46,7 +46,8 @@ def begin_record(
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write the record so that a reader sees the old one or the new one, never half of it."""
     draft = path.with_suffix(".json.tmp")
-    draft.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     draft.replace(path)
 
 
@@ -79,12 +80,12 @@ def describe_host() -> dict[str, Any]:
 
 
 def describe_git(folder: Path) -> dict[str, Any] | None:
-    """The commit checked out around `folder`, and whether files differ from it; None: no git."""
+    """The commit checked out around `folder`, and whether files differ from it (None: unknown)."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": bool(changes)}
+    changes = _git(folder, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

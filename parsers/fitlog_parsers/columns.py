@@ -1,7 +1,7 @@
 """Rows as columns: compact typed buffers that the reader fills and the tables are made of.
 
-Standard library arrays, so that judging a log needs no numpy; numpy and pandas take them over
-without copying. A missing integer is `MISSING`, the very pattern that numpy's NaT has.
+Standard library arrays, so that judging a log needs no numpy; numpy takes each over as a whole. A
+missing integer is `MISSING`, the very pattern that numpy's NaT has.
 """
 
 from __future__ import annotations
@@ -150,11 +150,6 @@ class Columns:
         self.lines = 0
         self.dialect_lines: Counter[str] = Counter()
         self._first_metric = 0
-
-    @property
-    def has_records(self) -> bool:
-        """Whether anything at all was read."""
-        return bool(len(self.speed) or len(self.metrics) or len(self.events))
 
     def begin_file(self, name: str) -> None:
         """The entries that follow come from the file `name`."""

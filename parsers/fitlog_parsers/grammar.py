@@ -53,7 +53,6 @@ class Dialect:
     """The lines of one family of writers; the first rule that matches decides."""
 
     name: str
-    title: str
     rules: tuple[Rule, ...]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from collections import Counter
 from typing import Final
 
@@ -116,8 +117,8 @@ class LogReader:
                 entries += self._pass_over(before, unread=unread > 0, is_rest=torn_off)
             rule, dialect, match = found
             records, end = rule.build(match), match.end()
-            if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text[begin:end]):
-                records, whole = self._read_whole_part(text[:end], begin, start[0])
+            if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
+                records, whole = self._read_whole_part(text, begin, end, start[0])
                 entries.append(self._unparsed(text[whole:end], "cut within this number"))
             if records:
                 dialects.add(dialect)
@@ -128,16 +129,20 @@ class LogReader:
         self.dialect_lines.update(dialects)
         return entries
 
-    def _match(self, text: str, begin: int, start: str) -> tuple[Rule, str, re.Match[str]] | None:
+    def _match(
+        self, text: str, begin: int, start: str, end: int = sys.maxsize
+    ) -> tuple[Rule, str, re.Match[str]] | None:
         for rule, dialect in self._rules[start]:
-            if (match := rule.pattern.match(text, begin)) is not None:
+            if (match := rule.pattern.match(text, begin, end)) is not None:
                 return rule, dialect, match
         return None
 
-    def _read_whole_part(self, text: str, begin: int, start: str) -> tuple[tuple[Record, ...], int]:
-        """The records of a torn line without its last field, and where they end."""
-        cut = max(text.rfind("\t"), text.rfind(" "))
-        found = self._match(text[:cut], begin, start) if cut > begin else None
+    def _read_whole_part(
+        self, text: str, begin: int, end: int, start: str
+    ) -> tuple[tuple[Record, ...], int]:
+        """The records of a torn record without its last field, and where they end."""
+        cut = max(text.rfind("\t", begin, end), text.rfind(" ", begin, end))
+        found = self._match(text, begin, start, cut) if cut > begin else None
         if found is None:
             return (), begin
         rule, _, match = found

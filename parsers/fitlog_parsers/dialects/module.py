@@ -147,7 +147,6 @@ def _lr(match: re.Match[str]) -> tuple[Record, ...]:
 
 MODULE = Dialect(
     name="module",
-    title="MXNet Module.fit, FeedForward.fit and their callbacks, 0.7 to 1.9",
     rules=(
         Rule(
             name="speed",

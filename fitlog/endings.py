@@ -1,0 +1,59 @@
+"""How a command ends: what went wrong becomes a message and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import typer
+
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Outcome:
+    """The exit code that a command has come to, whoever is still there to read its output."""
+
+    exit_code = 0
+
+
+@contextlib.contextmanager
+def user_errors() -> Iterator[Outcome]:
+    """What can go wrong for a user becomes a message and an exit code, never a traceback."""
+    from fitlog.errors import FitlogError
+
+    outcome = Outcome()
+    try:
+        try:
+            yield outcome
+        except typer.Exit:
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+    except FitlogError as error:
+        raise _failure(str(error)) from None
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _drop_output()
+        raise typer.Exit(outcome.exit_code) from None
+    except OSError as error:
+        _drop_output()
+        place = error.filename or "standard output"
+        raise _failure(f"cannot use {place}: {error.strerror or error}") from None
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _drop_output() -> None:
+    """What is still buffered must not be written, and fail, when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _failure(message: str) -> typer.Exit:
+    from fitlog.printable import printable
+
+    typer.echo(f"fitlog: {printable(message)}", err=True)
+    return typer.Exit(BAD_INPUT)
