@@ -27,12 +27,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "run.log"
         log.write_bytes(long_log())
+        base = Path(folder) / "base.log"
+        base.write_bytes(long_log())
+        small = str(SAMPLES / "lenet-1.log")
         fitlog = [sys.executable, "-m", "fitlog"]
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "import typer": [sys.executable, "-c", "import typer"],
             "fitlog --help": [*fitlog, "--help"],
-            "fitlog check, 100 KB": [*fitlog, "check", str(log), "--baseline", str(log)],
+            "check 100 KB, 10 KB": [*fitlog, "check", str(log), "--baseline", small],
+            "check 100 KB, 100 KB": [*fitlog, "check", str(log), "--baseline", str(base)],
             "fitlog parse, 100 KB": [*fitlog, "parse", str(log)],
             "fitlog plot, 100 KB": [*fitlog, "plot", str(log)],
         }

@@ -61,7 +61,7 @@ class PhaseRecorder:
         self._wall_clock = wall_clock
         self._phase = "other"
         self._spent = _no_seconds()
-        self._window_spent = _no_seconds()
+        self._sum = _no_seconds()
         self._is_set_up = False
         self._epoch: int | None = None
         self._window_begin: int | None = None
@@ -81,21 +81,24 @@ class PhaseRecorder:
         """
         if self._phase != "other" or threading.get_ident() != self._thread:
             return False
-        self._charge()
+        now = self._clock()
+        self._spent["other"] += now - self._mark
+        self._mark = now
         self._phase = phase
         return True
 
     def leave(self) -> None:
         """End the phase begun last."""
-        self._charge()
+        now = self._clock()
+        self._spent[self._phase] += now - self._mark
+        self._mark = now
         self._phase = "other"
 
     def end_setup(self) -> None:
         """The first batch is about to be fetched; what came before was setup."""
         if not self._is_set_up:
             self._is_set_up = True
-            self._charge()
-            self._emit_spent({"kind": "setup"})
+            self._emit_sum({"kind": "setup"})
 
     def end_batch(self, epoch: int, nbatch: int, *, padded: int, last: bool) -> None:
         """Batch `nbatch` and its callbacks are done; `padded` of its samples only fill it up."""
@@ -121,9 +124,8 @@ class PhaseRecorder:
         """
         if self._epoch is None:
             return
-        self._charge()
         batches = self._nbatch + 1
-        self._emit_spent(
+        self._emit_sum(
             {
                 "kind": "epoch",
                 "epoch": self._epoch,
@@ -140,14 +142,17 @@ class PhaseRecorder:
         self.end_epoch(complete=False)
         self._emit({"kind": "end", "status": status})
 
-    def _charge(self) -> None:
+    def _take_spent(self) -> dict[str, float]:
+        """What was spent since the last time, which goes into the epoch's sum as well."""
         now = self._clock()
         self._spent[self._phase] += now - self._mark
-        self._window_spent[self._phase] += now - self._mark
         self._mark = now
+        spent, self._spent = self._spent, _no_seconds()
+        for phase, seconds in spent.items():
+            self._sum[phase] += seconds
+        return spent
 
     def _end_window(self, part: str) -> None:
-        self._charge()
         batches = self._nbatch - (-1 if self._window_begin is None else self._window_begin)
         self._emit(
             {
@@ -158,19 +163,18 @@ class PhaseRecorder:
                 "batch_end": self._nbatch,
                 "batches": batches,
                 "samples": self._samples(batches, self._window_padded),
-                **_spent(self._window_spent),
+                **_spent(self._take_spent()),
             }
         )
-        self._window_spent = _no_seconds()
         self._window_begin, self._window_padded = self._nbatch, 0
 
     def _samples(self, batches: int, padded: int) -> int | None:
         return None if self._batch_size is None else batches * self._batch_size - padded
 
-    def _emit_spent(self, record: dict[str, Any]) -> None:
-        self._emit({**record, **_spent(self._spent)})
-        self._spent = _no_seconds()
-        self._window_spent = _no_seconds()
+    def _emit_sum(self, record: dict[str, Any]) -> None:
+        self._take_spent()
+        self._emit({**record, **_spent(self._sum)})
+        self._sum = _no_seconds()
 
     def _emit(self, record: dict[str, Any]) -> None:
         self._sink({**record, "time": self._wall_clock()})
