@@ -1,12 +1,14 @@
 """The whole tree of errors: what can go wrong while reading, running and judging.
 
 FitlogError
-├── LogError (ValueError)              a log that cannot be read; knows path, line and column
-│   └── NoRecordsError                 readable text without a training record
-├── UnknownDialectError (ValueError)   no dialect has this name; names those that there are
-├── BaselineError                      nothing, or nothing fit, to compare with
-├── MXNetUnavailableError (ImportError)    MXNet cannot be imported here; says what to install
-└── TrainingError                      a training that could not start or did not finish
+├── LogError (ValueError)                  cannot be read or judged; path, line, column
+│   └── NoRecordsError                     readable text without the records needed
+├── UnknownDialectError (ValueError)       no dialect has this name
+├── SettingError (ValueError)              a setting out of its range
+├── OutputError                            a file that cannot be written, or not so
+├── BaselineError                          nothing, or nothing fit, to compare with
+├── MXNetUnavailableError (ImportError)    says what to install
+└── TrainingError                          could not start, or did not finish
 """
 
 from fitlog_parsers.errors import FitlogError, LogError, NoRecordsError, UnknownDialectError

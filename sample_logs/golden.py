@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fitlog import RunLog, read_log
 from fitlog.formats import format_row
+from fitlog.tables import TABLES
 
 SAMPLES = Path(__file__).parent
-TABLES = ("speed", "metrics", "epochs", "events", "unparsed", "warnings")
 
 
 def golden_path(log: Path) -> Path:
