@@ -331,11 +331,24 @@ def _warm_up(text: str) -> int | None:
     return int(text)
 
 
+def _own_name() -> str:
+    """How this command can be called again: an environment need not be on the path."""
+    import shlex
+    import shutil
+
+    if shutil.which("fitlog"):
+        return "fitlog"
+    if sys.argv[0].endswith("__main__.py"):
+        return f"{shlex.quote(sys.executable)} -m fitlog"
+    return shlex.quote(sys.argv[0])
+
+
 def _print_summary(result: RunResult) -> None:
     import shlex
 
     results, folder = result.record["results"], result.folder
     log = shlex.quote(f"{folder}/run.log")
+    fitlog = _own_name()
     speed = "no speed line: an epoch has no more batches than --disp-batches"
     if results["windows"]:
         speed = (
@@ -354,7 +367,7 @@ def _print_summary(result: RunResult) -> None:
     typer.echo(
         f"""
 next:
-  fitlog plot {log}
-  fitlog parse {log} --table speed
-  fitlog check {log} --baseline OTHER/run.log"""
+  {fitlog} plot {log}
+  {fitlog} parse {log} --table speed
+  {fitlog} check {log} --baseline OTHER/run.log"""
     )

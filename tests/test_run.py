@@ -146,7 +146,9 @@ def test_the_command_trains_reports_and_says_what_to_do_next(
     written = lines_of(folder / "run.log")
     assert shown[: len(written)] == written
     assert "validation accuracy" in done.stdout
-    assert f"  fitlog plot runs/{folder.name}/run.log" in shown
+    (following,) = (line for line in shown if f"plot runs/{folder.name}/run.log" in line)
+    assert subprocess.run(following.strip(), shell=True, cwd=tmp_path, check=True).returncode == 0  # noqa: S602  # as a person pastes it
+    assert (folder / "run.png").exists()
     record = json.loads((folder / "run.json").read_text("utf-8"))
     assert record["arguments"]["network"] == "mlp"
     assert record["arguments"]["seed"] == 7
