@@ -181,10 +181,42 @@ def test_records_are_lines_of_json_that_follow_what_was_there(tmp_path: Path) ->
     for _ in range(2):
         with PhaseFile(path) as sink:
             sink({"kind": "fit", "seconds": 0.1})
-            assert path.read_text().endswith("}\n")
 
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert records == [{"kind": "fit", "seconds": 0.1}] * 2
+
+
+def test_records_are_written_when_a_second_has_passed(tmp_path: Path) -> None:
+    path = tmp_path / "phases.jsonl"
+    clock = Clock()
+
+    with PhaseFile(path, clock=clock) as sink:
+        sink({"n": 0})
+        assert path.read_text() == ""
+        clock.now += 1.0
+        sink({"n": 1})
+        assert path.read_text() == '{"n": 0}\n{"n": 1}\n'
+        sink({"n": 2})
+
+    assert path.read_text().endswith('{"n": 2}\n')
+
+
+def test_a_timed_call_is_charged_and_gives_what_it_gives() -> None:
+    training = Training()
+
+    def work(seconds: float) -> str:
+        training.clock.now += seconds
+        return "done"
+
+    timed = training.recorder.timed("sync", work)
+    training.clock.now += 1.0
+
+    assert timed(2.0) == "done"
+    assert training.recorder.timed("metric", timed)(4.0) == "done"
+    training.recorder.close("finished")
+    (setup,) = (r for r in training.records if r["kind"] == "setup")
+    spent = {name: seconds for name, seconds in setup["phases"].items() if seconds}
+    assert spent == {"sync": 2.0, "metric": 4.0, "other": 1.0}
 
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:

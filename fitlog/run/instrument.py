@@ -71,7 +71,7 @@ def _fit_recorded(module: Any, args: list[Any], kwargs: dict[str, Any], sink: Si
             recorder, "checkpoint", call["epoch_end_callback"]
         )
     methods = {
-        name: _timed(getattr(module, name), recorder, phase) for name, phase in _METHODS.items()
+        name: recorder.timed(phase, getattr(module, name)) for name, phase in _METHODS.items()
     }
     try:
         with _shadowed(module, methods), watch.timed(data) as timed_data:
@@ -149,36 +149,32 @@ class _Watch:
         )
 
     def _timed_next(self, fetch: Callable[[], Any]) -> Callable[[], Any]:
+        timed_fetch = self._recorder.timed("data", fetch)
+
         def timed() -> Any:
             self._recorder.end_setup()
             # fit asks for the next batch before the callbacks of the one at hand, and an iterator
             # may hand out the same object again: its padding is read at once.
             self._padded = self._next_padded
-            entered = self._recorder.enter("data")
             try:
-                batch = fetch()
-                self._exhausted = False
+                batch = timed_fetch()
             except StopIteration:
                 self._exhausted = True
                 raise
-            finally:
-                if entered:
-                    self._recorder.leave()
+            self._exhausted = False
             self._next_padded = _padding(batch)
             return batch
 
         return timed
 
     def _timed_reset(self, reset: Callable[[], Any]) -> Callable[[], Any]:
+        timed_reset = self._recorder.timed("reset", reset)
+
         def timed() -> Any:
-            entered = self._recorder.enter("reset")
-            try:
-                return reset()
-            finally:
-                if entered:
-                    self._recorder.leave()
-                    if self._exhausted:
-                        self._recorder.end_epoch()
+            result = timed_reset()
+            if self._exhausted and not self._recorder.is_busy:
+                self._recorder.end_epoch()
+            return result
 
         return timed
 
@@ -245,18 +241,6 @@ def _shadowed(thing: Any, methods: dict[str, Any]) -> Iterator[None]:
                 del vars(thing)[name]
                 if name in own:
                     vars(thing)[name] = own[name]
-
-
-def _timed(method: Callable[..., Any], recorder: PhaseRecorder, phase: str) -> Callable[..., Any]:
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        if not recorder.enter(phase):
-            return method(*args, **kwargs)
-        try:
-            return method(*args, **kwargs)
-        finally:
-            recorder.leave()
-
-    return timed
 
 
 def _as_list(callbacks: Any) -> list[Callback]:

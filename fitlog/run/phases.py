@@ -31,6 +31,7 @@ PHASES: Final = (
     "other",
 )
 
+_SECONDS_BETWEEN_WRITES: Final = 1.0
 _DIGITS: Final = 9  # the clock counts nanoseconds
 
 Sink = Callable[[dict[str, Any]], None]
@@ -74,6 +75,11 @@ class PhaseRecorder:
             {"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size}
         )
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a phase is under way."""
+        return self._phase != "other"
+
     def enter(self, phase: str) -> bool:
         """Begin a phase; False, and nothing happens, inside another, which owns its calls.
 
@@ -93,6 +99,24 @@ class PhaseRecorder:
         self._spent[self._phase] += now - self._mark
         self._mark = now
         self._phase = "other"
+
+    def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call as a phase: `enter` and `leave` around it, in one frame, for it is hot."""
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            if self._phase != "other" or threading.get_ident() != self._thread:
+                return call(*args, **kwargs)
+            begin = self._clock()
+            self._spent["other"] += begin - self._mark
+            self._phase = phase
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._mark = self._clock()
+                self._spent[phase] += self._mark - begin
+                self._phase = "other"
+
+        return timed
 
     def end_setup(self) -> None:
         """The first batch is about to be fetched; what came before was setup."""
@@ -181,14 +205,30 @@ class PhaseRecorder:
 
 
 class PhaseFile:
-    """A sink that appends each record to a file as one line of JSON, whole and at once."""
+    """A sink that appends each record to a file as one line of JSON.
 
-    def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+    Records are written whole, a second after the last time at the latest: writing each at once
+    would slow down a training of short windows.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._clock = clock
+        self._pending: list[dict[str, Any]] = []
+        self._written = clock()
 
     def __call__(self, record: dict[str, Any]) -> None:
-        """Write one record."""
-        self._file.write(json.dumps(record) + "\n")
+        """Take one record, and write what there is if it is time."""
+        self._pending.append(record)
+        if self._clock() - self._written >= _SECONDS_BETWEEN_WRITES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been taken so far."""
+        self._file.write("".join(json.dumps(record) + "\n" for record in self._pending))
+        self._file.flush()
+        self._pending.clear()
+        self._written = self._clock()
 
     def __enter__(self) -> PhaseFile:
         return self
@@ -199,7 +239,8 @@ class PhaseFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with self._file:
+            self.flush()
 
 
 def _no_seconds() -> dict[str, float]:
