@@ -112,6 +112,7 @@ class _Watch:
 
     def __init__(self, recorder: PhaseRecorder) -> None:
         self._recorder = recorder
+        self._begun = False
         self._exhausted = False
         self._padded = 0
         self._next_padded = 0
@@ -152,7 +153,9 @@ class _Watch:
         timed_fetch = self._recorder.timed("data", fetch)
 
         def timed() -> Any:
-            self._recorder.end_setup()
+            if not self._begun:
+                self._begun = True
+                self._recorder.end_setup()
             # fit asks for the next batch before the callbacks of the one at hand, and an iterator
             # may hand out the same object again: its padding is read at once.
             self._padded = self._next_padded
@@ -162,7 +165,8 @@ class _Watch:
                 self._exhausted = True
                 raise
             self._exhausted = False
-            self._next_padded = _padding(batch)
+            padded = getattr(batch, "pad", None)
+            self._next_padded = padded if type(padded) is int else _padding(batch)
             return batch
 
         return timed
@@ -203,27 +207,22 @@ class _TimedIterable:
 
 
 class _TimedCallbacks(list[Callback]):
-    """A list of callbacks as upstream takes one: the user's, read each time, between two more."""
+    """A list of callbacks as upstream takes one, with one in it that calls all of the user's."""
 
     def __init__(
         self, recorder: PhaseRecorder, phase: str, callbacks: Any, after: Callback | None = None
     ) -> None:
-        super().__init__()
-        self._recorder = recorder
-        self._phase = phase
         self._callbacks = callbacks
+        self._timed = recorder.timed(phase, self._call_all)
         self._after = after
+        super().__init__([self._call_timed])
 
-    def __iter__(self) -> Iterator[Callback]:
-        yield self._begin
-        yield from _as_list(self._callbacks)
-        yield self._end
+    def _call_all(self, *args: Any) -> None:
+        for callback in _as_list(self._callbacks):  # read anew: a callback may add another
+            callback(*args)
 
-    def _begin(self, *_: Any) -> None:
-        self._recorder.enter(self._phase)
-
-    def _end(self, *args: Any) -> None:
-        self._recorder.leave()
+    def _call_timed(self, *args: Any) -> None:
+        self._timed(*args)
         if self._after is not None:
             self._after(*args)
 
