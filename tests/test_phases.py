@@ -36,9 +36,10 @@ class Training:
         )
 
     def spend(self, phase: str, seconds: float) -> None:
-        self.recorder.enter(phase)
+        self.recorder.timed(phase, self.pass_by)(seconds)
+
+    def pass_by(self, seconds: float) -> None:
         self.clock.now += seconds
-        self.recorder.leave()
 
     def kinds(self) -> list[str]:
         return [record.get("part", record["kind"]) for record in self.records]
@@ -110,11 +111,11 @@ def test_a_phase_owns_what_it_calls() -> None:
     training = Training()
     training.recorder.end_setup()
 
-    assert training.recorder.enter("validation")
-    training.clock.now += 1.0
-    assert not training.recorder.enter("metric")
-    training.clock.now += 1.0
-    training.recorder.leave()
+    def validate() -> None:
+        training.spend("metric", 1.0)
+        training.clock.now += 1.0
+
+    training.recorder.timed("validation", validate)()
     training.recorder.end_batch(0, 0, padded=0, last=True)
     training.recorder.close("finished")
 
@@ -125,14 +126,14 @@ def test_a_phase_owns_what_it_calls() -> None:
 
 def test_another_threads_work_is_not_charged() -> None:
     training = Training()
-    entered: list[bool] = []
 
-    thread = threading.Thread(target=lambda: entered.append(training.recorder.enter("sync")))
+    thread = threading.Thread(target=training.spend, args=("sync", 3.0))
     thread.start()
     thread.join()
+    training.recorder.close("finished")
 
-    assert entered == [False]
-    assert training.recorder.enter("data")
+    (setup,) = (r for r in training.records if r["kind"] == "setup")
+    assert (setup["phases"]["sync"], setup["phases"]["other"]) == (0.0, 3.0)
 
 
 def test_an_epoch_that_is_not_ended_ends_with_the_next_ones_first_batch() -> None:

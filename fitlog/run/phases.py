@@ -80,28 +80,11 @@ class PhaseRecorder:
         """Whether a phase is under way."""
         return self._phase != "other"
 
-    def enter(self, phase: str) -> bool:
-        """Begin a phase; False, and nothing happens, inside another, which owns its calls.
+    def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call as a phase; inside another one it belongs to that.
 
         Only the thread that made the recorder is timed: others work beside it.
         """
-        if self._phase != "other" or threading.get_ident() != self._thread:
-            return False
-        now = self._clock()
-        self._spent["other"] += now - self._mark
-        self._mark = now
-        self._phase = phase
-        return True
-
-    def leave(self) -> None:
-        """End the phase begun last."""
-        now = self._clock()
-        self._spent[self._phase] += now - self._mark
-        self._mark = now
-        self._phase = "other"
-
-    def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The call as a phase: `enter` and `leave` around it, in one frame, for it is hot."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             if self._phase != "other" or threading.get_ident() != self._thread:
