@@ -8,6 +8,7 @@ line (up to 0.9 one, `Train-` before its name) and in the word before the epoch 
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, compile_pattern
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
@@ -114,35 +115,11 @@ def _event(kind: str, match: re.Match[str]) -> tuple[Record, ...]:
     )
 
 
-def _time_cost(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("time_cost", match)
-
-
 def _time_cost_in_milliseconds(match: re.Match[str]) -> tuple[Record, ...]:
     seconds = int(match["value"]) / 1000
     return (
         Event(kind="time_cost", text=match[0].rstrip(), epoch=int(match["epoch"]), value=seconds),
     )
-
-
-def _reset(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("reset", match)
-
-
-def _start(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("start", match)
-
-
-def _checkpoint(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("checkpoint", match)
-
-
-def _optimizer_state(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("optimizer_state", match)
-
-
-def _lr(match: re.Match[str]) -> tuple[Record, ...]:
-    return _event("lr", match)
 
 
 MODULE = Dialect(
@@ -172,7 +149,7 @@ MODULE = Dialect(
             name="time cost",
             starts=("Epoch[", "Iteration["),
             pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{INT}\.[0-9]++){FIELD_END}"),
-            build=_time_cost,
+            build=partial(_event, "time_cost"),
             example="Epoch[0] Time cost=12.345",
             source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
             ending=_THREE_DECIMALS,
@@ -189,7 +166,7 @@ MODULE = Dialect(
             name="reset",
             starts=("Epoch[", "Iteration["),
             pattern=compile_pattern(rf"{_EPOCH}Resetting[ ]Data[ ]Iterator"),
-            build=_reset,
+            build=partial(_event, "reset"),
             example="Epoch[0] Resetting Data Iterator",
             source="model.py, _train_multi_device",
         ),
@@ -228,7 +205,7 @@ MODULE = Dialect(
             name="start with arguments",
             starts=("start with arguments Namespace(", "Namespace("),
             pattern=compile_pattern(r"(?:start[ ]with[ ]arguments[ ])?Namespace\(.*\)[ \t\r]*+$"),
-            build=_start,
+            build=partial(_event, "start"),
             example="start with arguments Namespace(batch_size=128, lr=0.1, network='resnet')",
             source="example/image-classification/common/fit.py, fit",
         ),
@@ -236,7 +213,7 @@ MODULE = Dialect(
             name="start on devices",
             starts=("Start training with [",),
             pattern=compile_pattern(r"Start[ ]training[ ]with[ ]\[[^\]]*+\]"),
-            build=_start,
+            build=partial(_event, "start"),
             example="Start training with [cpu(0)]",
             source="model.py, FeedForward.fit",
         ),
@@ -244,7 +221,7 @@ MODULE = Dialect(
             name="checkpoint",
             starts=('Saved checkpoint to "',),
             pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
-            build=_checkpoint,
+            build=partial(_event, "checkpoint"),
             example='Saved checkpoint to "model-0001.params"',
             source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
         ),
@@ -252,7 +229,7 @@ MODULE = Dialect(
             name="optimizer state",
             starts=('Saved optimizer state to "',),
             pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
-            build=_optimizer_state,
+            build=partial(_event, "optimizer_state"),
             example='Saved optimizer state to "model-0001.states"',
             source="module/module.py, Module.save_checkpoint",
         ),
@@ -264,7 +241,7 @@ MODULE = Dialect(
                 now[ ]learning[ ]rate[ ]arrived[ ]at)[ ](?P<value>{_LR})
                 (?:,[ ]will[ ]not[ ]change[ ]in[ ]the[ ]future)?"""
             ),
-            build=_lr,
+            build=partial(_event, "lr"),
             example="Update[1001]: Change learning rate to 5.00000e-02",
             source="lr_scheduler.py, FactorScheduler and MultiFactorScheduler",
             ending=_EXPONENT_OR_WORD,
@@ -276,7 +253,7 @@ MODULE = Dialect(
                 rf"""Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{_LR})
                 [ ]for[ ]epoch[ ](?P<epoch>{INT})"""
             ),
-            build=_lr,
+            build=partial(_event, "lr"),
             example="Adjust learning rate to 1.000000e-03 for epoch 30",
             source="example/image-classification/common/fit.py, _get_lr_scheduler",
         ),
