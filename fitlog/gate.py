@@ -230,11 +230,12 @@ def _require_other_logs(
             if not isinstance(source, (str, os.PathLike)) or not Path(source).is_file():
                 continue
             status = Path(source).stat()
-            before = seen.setdefault((status.st_dev, status.st_ino), is_baseline)
-            if before != is_baseline:
+            file = (status.st_dev, status.st_ino)
+            if file in seen and seen[file] != is_baseline:
                 raise BaselineError(f"{source} is both candidate and baseline")
-            if list(sources).count(source) > 1:
+            if file in seen:
                 raise SettingError(f"{source} is named twice: a log counts as one run")
+            seen[file] = is_baseline
 
 
 def _set_noisy_aside(

@@ -191,6 +191,8 @@ def test_a_log_counts_once_and_is_no_baseline_of_itself(samples: Path) -> None:
 
     with pytest.raises(SettingError, match="is named twice: a log counts as one run"):
         check([one, one], baseline=[other])
+    with pytest.raises(SettingError, match="is named twice: a log counts as one run"):
+        check([one, samples / ".." / samples.name / one.name], baseline=[other])
     with pytest.raises(BaselineError, match="is both candidate and baseline"):
         check([one], baseline=[other, one])
 
