@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fitlog.errors import (
+        AmbiguousDialectError,
         BaselineError,
         FitlogError,
         LogError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AmbiguousDialectError": "fitlog.errors",
     "BaselineError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
     "Judgement": "fitlog.gate",
@@ -48,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AmbiguousDialectError",
     "BaselineError",
     "FitlogError",
     "Judgement",

@@ -4,6 +4,7 @@ FitlogError
 ├── LogError (ValueError)                  cannot be read or judged; path, line, column
 │   └── NoRecordsError                     readable text without the records needed
 ├── UnknownDialectError (ValueError)       no dialect has this name
+├── AmbiguousDialectError (ValueError)     several dialects fit a log equally well
 ├── SettingError (ValueError)              a setting out of its range
 ├── OutputError                            a file that cannot be written, or not so
 ├── BaselineError                          nothing, or nothing fit, to compare with
@@ -11,7 +12,13 @@ FitlogError
 └── TrainingError                          could not start, or did not finish
 """
 
-from fitlog_parsers.errors import FitlogError, LogError, NoRecordsError, UnknownDialectError
+from fitlog_parsers.errors import (
+    AmbiguousDialectError,
+    FitlogError,
+    LogError,
+    NoRecordsError,
+    UnknownDialectError,
+)
 
 
 class SettingError(FitlogError, ValueError):
@@ -35,6 +42,7 @@ class TrainingError(FitlogError):
 
 
 __all__ = [
+    "AmbiguousDialectError",
     "BaselineError",
     "FitlogError",
     "LogError",

@@ -2,16 +2,24 @@
 
 from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dialects import DIALECTS, find_dialects
-from fitlog_parsers.errors import FitlogError, LogError, NoRecordsError, UnknownDialectError
+from fitlog_parsers.errors import (
+    AmbiguousDialectError,
+    FitlogError,
+    LogError,
+    NoRecordsError,
+    UnknownDialectError,
+)
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.reader import LogReader
 from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
 from fitlog_parsers.runs import Entry, Finding, Row, Unparsed
+from fitlog_parsers.sniffing import sniff_dialect
 from fitlog_parsers.writer import format_line
 
 __all__ = [
     "DIALECTS",
     "MISSING",
+    "AmbiguousDialectError",
     "Columns",
     "Dialect",
     "Entry",
@@ -32,4 +40,5 @@ __all__ = [
     "Unparsed",
     "find_dialects",
     "format_line",
+    "sniff_dialect",
 ]

@@ -3,7 +3,8 @@
     FitlogError                 everything this project raises on purpose
     ├── LogError (ValueError)   a log that cannot be read; knows path, line and column
     │   └── NoRecordsError      readable text, but nothing in it is a training record
-    └── UnknownDialectError (ValueError)    no dialect has this name; names those that there are
+    ├── UnknownDialectError (ValueError)    no dialect has this name; names those that there are
+    └── AmbiguousDialectError (ValueError)  several dialects fit equally well; names them
 
 `fitlog.errors` grows the tree for running and judging. One root lets a caller catch all of it, and
 nothing else, with a single `except`.
@@ -47,3 +48,7 @@ class NoRecordsError(LogError):
 
 class UnknownDialectError(FitlogError, ValueError):
     """No dialect has the name asked for."""
+
+
+class AmbiguousDialectError(FitlogError, ValueError):
+    """Several dialects fit a log equally well."""

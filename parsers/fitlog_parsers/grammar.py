@@ -2,7 +2,7 @@
 
 A dialect is data, a tuple of rules, so that it can be listed, tested and extended without touching
 the reader. The fragments use possessive quantifiers where a run of characters can end in one place
-only: no pattern backtracks more than linearly in the line.
+only: no pattern backtracks more than linearly in the line. `building` turns matches into records.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from fitlog_parsers.records import Record
 
 # Eighteen digits fit into 64 bits; what is longer is no count.
 INT = r"[0-9]{1,18}+"
-# What C's printf and Python's % write for a float; `[0-9]`, for \d takes in other scripts' digits.
-FLOAT = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][-+]?[0-9]++)?|nan|inf)"
+# What C's printf and Python's % write for a float, and what Perl, R, Julia (`NaN`, `Inf`) and Java
+# (`Infinity`) write for none; `[0-9]`, for \d takes in other scripts' digits.
+FLOAT = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][-+]?[0-9]++)?|[nN]a[nN]|[iI]nf(?:inity)?+)"
 # Where two lines were glued together, the next record begins in the middle of a field.
 _NEXT_RECORD = r"(?:Epoch|Iter|Iteration)\["
 # MXNet lets a metric have any name ('x y=z' is legal), but a tab ends a field, a comma separates
@@ -37,22 +38,35 @@ class Rule:
     line that a real program wrote, `source` names that program. `ending` is found at the end of a
     record that is whole: a number has all the digits that its writer prints. Where nothing but the
     end of the log, or the next record, ends a line, that tells it from a torn one.
+
+    Some writers spread a record over lines: `[Epoch 3] Validation:`, then `mAP=0.71` on the next.
+    `opens` are the rules for such lines. They are tried at the beginning of each line that follows,
+    and a record of theirs that names no epoch has that of the line that opened them. They are in
+    force until a line that none of them reads or, where `stays` is set, until a line that opens
+    rules anew. They need no `starts`.
     """
 
     name: str
-    starts: tuple[str, ...]
+    starts: tuple[str, ...] = ()
     pattern: re.Pattern[str]
     build: Callable[[re.Match[str]], tuple[Record, ...]]
     example: str
     source: str
     ending: re.Pattern[str] = _NO_DIGIT
+    opens: tuple[Rule, ...] = ()
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The lines of one family of writers; the first rule that matches decides."""
+    """The lines of one family of writers; the first rule that matches decides.
+
+    `about` says in a few words whose lines these are. Rules that two families share stand in both
+    as the same object.
+    """
 
     name: str
+    about: str
     rules: tuple[Rule, ...]
 
 

@@ -7,10 +7,11 @@ bounded, so memory stays flat whatever comes. Nothing depends on how the input w
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import re
 import sys
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.grammar import Dialect, Rule
@@ -48,6 +49,7 @@ class LogReader:
         self._starts = re.compile(
             "|".join(map(re.escape, sorted(self._rules, key=len, reverse=True)))
         )
+        self._heading: _Heading | None = None
         self._trackers: dict[int | None, RunTracker] = {}
         self._transcoder = _Transcoder()
         self._rest = bytearray()
@@ -99,7 +101,9 @@ class LogReader:
 
     def _scan(self, text: str, *, ended: bool) -> list[Entry]:
         """Every record on the line: torn writes glue several together, other output goes before."""
-        entries: list[Entry] = []
+        if self._heading and (entries := self._scan_below(self._heading, text)) is not None:
+            return entries
+        entries = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
         unread = 0  # starts passed since then that no rule reads
@@ -117,17 +121,37 @@ class LogReader:
                 entries += self._pass_over(before, unread=unread > 0, is_rest=torn_off)
             rule, dialect, match = found
             records, end = rule.build(match), match.end()
+            if rule.opens:
+                self._heading = _Heading(rule, dialect, _epoch_of(match, self._heading))
             if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
                 records, whole = self._read_whole_part(text, begin, end, start[0])
                 entries.append(self._unparsed(text[whole:end], "cut within this number"))
-            if records:
+            if records or rule.opens:
                 dialects.add(dialect)
-                entries += self._place(before, records)
+            if records:
+                entries += self._place(before, records, _node_of(match))
             begin, after, unread = end, end, 0
         if after < len(text):
             entries += self._pass_over(text[after:], unread=unread > 0, is_rest=after > 0)
         self.dialect_lines.update(dialects)
         return entries
+
+    def _scan_below(self, heading: _Heading, text: str) -> list[Entry] | None:
+        """What a line below a heading says; None where it is a line of its own."""
+        for rule in heading.rule.opens:
+            match = rule.pattern.match(text)
+            if match is None:
+                continue
+            self.dialect_lines[heading.dialect] += 1
+            if rule.opens:
+                self._heading = _Heading(rule, heading.dialect, _epoch_of(match, heading))
+            records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
+            entries = self._place(text[: match.start()], records, None) if records else []
+            rest = text[match.end() :]
+            return entries + (self._pass_over(rest, unread=False, is_rest=True) if rest else [])
+        if not heading.rule.stays:
+            self._heading = None
+        return None
 
     def _match(
         self, text: str, begin: int, start: str, end: int = sys.maxsize
@@ -148,12 +172,13 @@ class LogReader:
         rule, _, match = found
         return rule.build(match), match.end()
 
-    def _place(self, before: str, records: tuple[Record, ...]) -> list[Entry]:
-        prefix = parse_prefix(before)
-        tracker = self._trackers.get(prefix.node)
+    def _place(self, before: str, records: tuple[Record, ...], node: int | None) -> list[Entry]:
+        time, prefix_node = parse_prefix(before)
+        node = prefix_node if node is None else node
+        tracker = self._trackers.get(node)
         if tracker is None:
-            tracker = self._trackers[prefix.node] = RunTracker()
-        return tracker.add(Line(self.lines, prefix.node, prefix.time, records))
+            tracker = self._trackers[node] = RunTracker()
+        return tracker.add(Line(self.lines, node, time, records))
 
     def _pass_over(self, text: str, *, unread: bool, is_rest: bool) -> list[Entry]:
         """Text beside records: free, unless it resembles a record or is the rest of one."""
@@ -196,13 +221,37 @@ class _Transcoder:
         return self._head
 
 
+class _Heading(NamedTuple):
+    """A line that said where the lines below it belong."""
+
+    rule: Rule
+    dialect: str
+    epoch: int | None
+
+
+def _epoch_of(match: re.Match[str], above: _Heading | None) -> int | None:
+    epoch = match.groupdict().get("epoch")
+    return int(epoch) if epoch is not None else above.epoch if above else None
+
+
+def _node_of(match: re.Match[str]) -> int | None:
+    return int(match["node"]) if "node" in match.re.groupindex else None
+
+
+def _with_epoch(record: Record, epoch: int | None) -> Record:
+    return record if record.epoch is not None else dataclasses.replace(record, epoch=epoch)
+
+
 def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]]:
-    rules: dict[str, list[tuple[Rule, str]]] = {}
-    for dialect in dialects:
-        for rule in dialect.rules:
-            for start in rule.starts:
-                rules.setdefault(start, []).append((rule, dialect.name))
-    return rules
+    """The rules to try at each start, in order; a longer start may stand where a shorter does."""
+    rules = {id(rule): (rule, dialect.name) for dialect in dialects[::-1] for rule in dialect.rules}
+    ordered = [
+        rules.pop(id(rule)) for dialect in dialects for rule in dialect.rules if id(rule) in rules
+    ]
+    starts = {start for rule, _ in ordered for start in rule.starts}
+    return {
+        start: [found for found in ordered if start.startswith(found[0].starts)] for start in starts
+    }
 
 
 def _decode(raw: bytes) -> str:

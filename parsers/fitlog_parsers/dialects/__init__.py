@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from fitlog_parsers.dialects.module import MODULE
+from fitlog_parsers.dialects.scala import SCALA
 from fitlog_parsers.errors import UnknownDialectError
 from fitlog_parsers.grammar import Dialect
 
-DIALECTS: Final[tuple[Dialect, ...]] = (MODULE,)
+DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA)
 
 
 def find_dialects(name: str | None) -> tuple[Dialect, ...]:

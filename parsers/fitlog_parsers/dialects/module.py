@@ -8,10 +8,10 @@ line (up to 0.9 one, `Train-` before its name) and in the word before the epoch 
 from __future__ import annotations
 
 import re
-from functools import partial
 
+from fitlog_parsers.building import event, integer, report
 from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, compile_pattern
-from fitlog_parsers.records import Event, Metric, Record, Speed, Split
+from fitlog_parsers.records import Metric, Record, Speed, Split
 
 _BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
 _TWO_DECIMALS = r"(?:[-+]?(?:[0-9]++\.[0-9]{2}|nan|inf))"
@@ -20,7 +20,9 @@ _NO_FIELDS = r"(?P<fields>)"
 _SPEED = rf"\s++Speed:[ ]*+(?P<samples_per_sec>{_TWO_DECIMALS})[ ]samples/sec"
 _TAB_FIELD = rf"\t++[ ]*+{NAME}={FLOAT}{FIELD_END}"
 _BLANK_FIELD = rf"[ ]++(?!Epoch\[)[^\s=,]++={FLOAT}(?=\s|$)"
-_FIELDS = rf"(?P<fields>(?:{_TAB_FIELD})*+(?:{_BLANK_FIELD})*+)"
+# RCNN's lines end their fields with commas, Sockeye's go on with other rates: not Module's.
+_NOT_OTHERS = r"(?!\t[^\t\r\n]*,[\t\r]|\t[^\t\r\n]*,$|[ ][0-9])"
+_FIELDS = rf"(?P<fields>(?:{_TAB_FIELD})*+(?:{_BLANK_FIELD})*+){_NOT_OTHERS}"
 _EPOCH = rf"(?:Epoch|Iteration)\[(?P<epoch>{INT})\][ ]"
 
 _SIX_DECIMALS = re.compile(r"(?:\.[0-9]{6}|[^0-9.])$")
@@ -32,13 +34,9 @@ _SPLIT_TABS = compile_pattern(rf"\t++[ ]*+(?P<metric>{NAME})=(?P<value>{FLOAT}){
 _SPLIT_BLANKS = compile_pattern(rf"[ ]++(?P<metric>[^\s=,]++)=(?P<value>{FLOAT})(?=\s|$)")
 
 
-def _integer(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
 def _speed(match: re.Match[str]) -> tuple[Record, ...]:
     epoch, batch_end = int(match["epoch"]), int(match["batch_end"])
-    batch_start = _integer(match["batch_start"])
+    batch_start = integer(match["batch_start"])
     samples_per_sec = float(match["samples_per_sec"])
     records: list[Record] = [
         Speed(
@@ -65,17 +63,6 @@ def _speed(match: re.Match[str]) -> tuple[Record, ...]:
     return tuple(records)
 
 
-def _speed_without_epoch(match: re.Match[str]) -> tuple[Record, ...]:
-    return (
-        Speed(
-            epoch=None,
-            batch_start=None,
-            batch_end=int(match["batch_end"]),
-            samples_per_sec=float(match["samples_per_sec"]),
-        ),
-    )
-
-
 def _epoch_metric(match: re.Match[str]) -> tuple[Record, ...]:
     split: Split = "train" if match["split"] == "Train" else "validation"
     return (
@@ -89,84 +76,48 @@ def _epoch_metric(match: re.Match[str]) -> tuple[Record, ...]:
     )
 
 
-def _train_metric(match: re.Match[str]) -> tuple[Record, ...]:
-    return (
-        Metric(
-            epoch=int(match["epoch"]),
-            batch_end=int(match["batch_end"]),
-            split="train",
-            scope="running",
-            metric=match["metric"],
-            value=float(match["value"]),
-        ),
-    )
+SPEED = Rule(
+    name="speed",
+    starts=("Epoch[", "Iteration["),
+    pattern=compile_pattern(rf"{_EPOCH}Batch[ ]?\[{_BOUNDS}\]{_SPEED}{_FIELDS}"),
+    build=_speed,
+    example="Epoch[0] Batch [0-20]\tSpeed: 257.26 samples/sec\taccuracy=0.968571",
+    source="callback.py, Speedometer.__call__, 0.7 on",
+    ending=_SIX_DECIMALS,
+)
 
-
-def _event(kind: str, match: re.Match[str]) -> tuple[Record, ...]:
-    found = match.groupdict()
-    value = found.get("value")
-    return (
-        Event(
-            kind=kind,
-            text=match[0].rstrip(),
-            epoch=_integer(found.get("epoch")),
-            value=None if value is None else float(value),
-        ),
-    )
-
-
-def _time_cost_in_milliseconds(match: re.Match[str]) -> tuple[Record, ...]:
-    seconds = int(match["value"]) / 1000
-    return (
-        Event(kind="time_cost", text=match[0].rstrip(), epoch=int(match["epoch"]), value=seconds),
-    )
-
+EPOCH_METRIC = Rule(
+    name="epoch metric",
+    starts=("Epoch[", "Iteration["),
+    pattern=compile_pattern(
+        rf"{_EPOCH}(?P<split>Train|Validation)-(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}"
+    ),
+    build=_epoch_metric,
+    example="Epoch[0] Validation-accuracy=0.971000",
+    source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
+    ending=_SIX_DECIMALS,
+)
 
 MODULE = Dialect(
     name="module",
+    about="Module.fit, FeedForward.fit and their callbacks, 2015 to 1.9; Perl's AI::MXNet",
     rules=(
-        Rule(
-            name="speed",
-            starts=("Epoch[", "Iteration["),
-            pattern=compile_pattern(rf"{_EPOCH}Batch[ ]?\[{_BOUNDS}\]{_SPEED}{_FIELDS}"),
-            build=_speed,
-            example="Epoch[0] Batch [0-20]\tSpeed: 257.26 samples/sec\taccuracy=0.968571",
-            source="callback.py, Speedometer.__call__, 0.7 on",
-            ending=_SIX_DECIMALS,
-        ),
-        Rule(
-            name="epoch metric",
-            starts=("Epoch[", "Iteration["),
-            pattern=compile_pattern(
-                rf"{_EPOCH}(?P<split>Train|Validation)-(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}"
-            ),
-            build=_epoch_metric,
-            example="Epoch[0] Validation-accuracy=0.971000",
-            source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
-            ending=_SIX_DECIMALS,
-        ),
+        SPEED,
+        EPOCH_METRIC,
         Rule(
             name="time cost",
             starts=("Epoch[", "Iteration["),
-            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{INT}\.[0-9]++){FIELD_END}"),
-            build=partial(_event, "time_cost"),
+            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<seconds>{INT}\.[0-9]++){FIELD_END}"),
+            build=report(),
             example="Epoch[0] Time cost=12.345",
             source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
             ending=_THREE_DECIMALS,
         ),
         Rule(
-            name="time cost in milliseconds",
-            starts=("Epoch[",),
-            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<value>{INT}){FIELD_END}"),
-            build=_time_cost_in_milliseconds,
-            example="Epoch[0] Time cost=464187",
-            source="scala-package, module/BaseModule.scala, fit",
-        ),
-        Rule(
             name="reset",
             starts=("Epoch[", "Iteration["),
             pattern=compile_pattern(rf"{_EPOCH}Resetting[ ]Data[ ]Iterator"),
-            build=partial(_event, "reset"),
+            build=event("reset"),
             example="Epoch[0] Resetting Data Iterator",
             source="model.py, _train_multi_device",
         ),
@@ -187,7 +138,7 @@ MODULE = Dialect(
                 rf"""Iter\[(?P<epoch>{INT})\][ ]Batch\[(?P<batch_end>{INT})\]
                 [ ]Train-(?P<metric>{NAME})=(?P<value>{FLOAT}){FIELD_END}"""
             ),
-            build=_train_metric,
+            build=report(scope="running"),
             example="Iter[0] Batch[50] Train-accuracy=0.910000",
             source="callback.py, log_train_metric",
             ending=_SIX_DECIMALS,
@@ -197,7 +148,7 @@ MODULE = Dialect(
             starts=("Batch [",),
             # Behind `] ` it is the rest of an epoch's line that no rule above could read.
             pattern=compile_pattern(rf"(?<!\][ ])Batch[ ]\[(?P<batch_end>{INT})\]{_SPEED}"),
-            build=_speed_without_epoch,
+            build=report(),
             example="Batch [50]\tSpeed: 1034.50 samples/sec",
             source="callback.py, Speedometer of 2015-09; common/fit.py, --test-io",
         ),
@@ -205,7 +156,7 @@ MODULE = Dialect(
             name="start with arguments",
             starts=("start with arguments Namespace(", "Namespace("),
             pattern=compile_pattern(r"(?:start[ ]with[ ]arguments[ ])?Namespace\(.*\)[ \t\r]*+$"),
-            build=partial(_event, "start"),
+            build=event("start"),
             example="start with arguments Namespace(batch_size=128, lr=0.1, network='resnet')",
             source="example/image-classification/common/fit.py, fit",
         ),
@@ -213,7 +164,7 @@ MODULE = Dialect(
             name="start on devices",
             starts=("Start training with [",),
             pattern=compile_pattern(r"Start[ ]training[ ]with[ ]\[[^\]]*+\]"),
-            build=partial(_event, "start"),
+            build=event("start"),
             example="Start training with [cpu(0)]",
             source="model.py, FeedForward.fit",
         ),
@@ -221,7 +172,7 @@ MODULE = Dialect(
             name="checkpoint",
             starts=('Saved checkpoint to "',),
             pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
-            build=partial(_event, "checkpoint"),
+            build=event("checkpoint"),
             example='Saved checkpoint to "model-0001.params"',
             source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
         ),
@@ -229,7 +180,7 @@ MODULE = Dialect(
             name="optimizer state",
             starts=('Saved optimizer state to "',),
             pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
-            build=partial(_event, "optimizer_state"),
+            build=event("optimizer_state"),
             example='Saved optimizer state to "model-0001.states"',
             source="module/module.py, Module.save_checkpoint",
         ),
@@ -241,7 +192,7 @@ MODULE = Dialect(
                 now[ ]learning[ ]rate[ ]arrived[ ]at)[ ](?P<value>{_LR})
                 (?:,[ ]will[ ]not[ ]change[ ]in[ ]the[ ]future)?"""
             ),
-            build=partial(_event, "lr"),
+            build=event("lr"),
             example="Update[1001]: Change learning rate to 5.00000e-02",
             source="lr_scheduler.py, FactorScheduler and MultiFactorScheduler",
             ending=_EXPONENT_OR_WORD,
@@ -253,7 +204,7 @@ MODULE = Dialect(
                 rf"""Adjust[ ]learning[ ]rate[ ]to[ ](?P<value>{_LR})
                 [ ]for[ ]epoch[ ](?P<epoch>{INT})"""
             ),
-            build=partial(_event, "lr"),
+            build=event("lr"),
             example="Adjust learning rate to 1.000000e-03 for epoch 30",
             source="example/image-classification/common/fit.py, _get_lr_scheduler",
         ),

@@ -1,0 +1,37 @@
+"""Whose lines a log holds: the dialect that, alone, reads most of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fitlog_parsers.dialects import DIALECTS
+from fitlog_parsers.errors import AmbiguousDialectError, NoRecordsError
+from fitlog_parsers.grammar import Dialect
+from fitlog_parsers.reader import LogReader
+
+
+def sniff_dialect(log: bytes, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
+    """The dialect whose rules read the most lines of `log`; a beginning of it will do.
+
+    Reading never needs this: it tries the rules of all dialects. It is for those who want to know.
+
+    Raises:
+        NoRecordsError: no dialect reads any line.
+        AmbiguousDialectError: several read equally many; its message names them.
+    """
+    counts = {dialect.name: (_count(dialect, log), dialect) for dialect in dialects}
+    most = max((count for count, _ in counts.values()), default=0)
+    if not most:
+        raise NoRecordsError("no dialect reads any line of it")
+    best = [dialect for count, dialect in counts.values() if count == most]
+    if len(best) > 1:
+        names = " and ".join(dialect.name for dialect in best)
+        raise AmbiguousDialectError(f"{names} read equally many lines of it: {most}")
+    return best[0]
+
+
+def _count(dialect: Dialect, log: bytes) -> int:
+    reader = LogReader((dialect,))
+    reader.feed(log)
+    reader.close()
+    return reader.dialect_lines[dialect.name]
