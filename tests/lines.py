@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fitlog_parsers import LogReader, Metric, Record, Row, Speed, Split, Unparsed
-from fitlog_parsers.runs import Entry
+from fitlog_parsers import Entry, LogReader, Metric, Record, Row, Speed, Split, Unparsed
 
 
 def read(text: str | bytes) -> list[Entry]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fitlog_parsers import DIALECTS, LogReader, Row
-from fitlog_parsers.reader import MAX_LINE_BYTES
+from fitlog_parsers.lines import MAX_LINE_BYTES
 from lines import read, records, unparsed
 
 STARTS = sorted({start for dialect in DIALECTS for rule in dialect.rules for start in rule.starts})
@@ -69,7 +69,7 @@ def test_a_reader_keeps_no_more_than_a_line() -> None:
     for _ in range(64):
         reader.feed(b"x" * (1 << 18))
 
-    assert len(reader._rest) <= MAX_LINE_BYTES
+    assert len(reader._buffer._rest) <= MAX_LINE_BYTES
 
 
 def test_the_text_of_an_unread_record_is_kept_short() -> None:

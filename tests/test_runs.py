@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fitlog_parsers import Finding, LogReader, Metric, Row, Speed
-from fitlog_parsers.runs import Entry
+from fitlog_parsers import Entry, Finding, LogReader, Metric, Row, Speed
 
 
 def read(*lines: str) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dialects import DIALECTS, find_dialects
+from fitlog_parsers.entries import Entry, Row, Unparsed
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
     FitlogError,
@@ -12,7 +13,7 @@ from fitlog_parsers.errors import (
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.reader import LogReader
 from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
-from fitlog_parsers.runs import Entry, Finding, Row, Unparsed
+from fitlog_parsers.runs import Finding
 from fitlog_parsers.sniffing import sniff_dialect
 from fitlog_parsers.writer import format_line
 

@@ -10,8 +10,9 @@ from array import array
 from collections import Counter
 from typing import Final
 
+from fitlog_parsers.entries import Entry, Row, Unparsed
 from fitlog_parsers.records import Event, Metric, Scope, Speed, Split
-from fitlog_parsers.runs import Entry, Finding, Row, Unparsed
+from fitlog_parsers.runs import Finding
 
 MISSING: Final = -(2**63)
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation")
@@ -73,12 +74,16 @@ class MetricColumns(_RowColumns):
         self.scope = array("b")
         self.metric = array("i")
         self.value = array("d")
-        self._codes: dict[str, int] = {}
+        self.codes: dict[str, int] = {}
 
     @property
     def names(self) -> list[str]:
         """The metrics' names in order of appearance."""
-        return list(self._codes)
+        return list(self.codes)
+
+    def code_of(self, name: str) -> int:
+        """The code of a metric's name; a new one where it has none."""
+        return self.codes.setdefault(name, len(self.codes))
 
     def add(self, file: int, row: Row, metric: Metric) -> None:
         """Append one row."""
@@ -87,31 +92,8 @@ class MetricColumns(_RowColumns):
         self.batch_end.append(_or_missing(metric.batch_end))
         self.split.append(_SPLIT_CODES[metric.split])
         self.scope.append(_SCOPE_CODES[metric.scope])
-        self.metric.append(self._codes.setdefault(metric.metric, len(self._codes)))
+        self.metric.append(self.code_of(metric.metric))
         self.value.append(metric.value)
-
-    def settle_scopes(self, begin: int) -> None:
-        """Tell running means from windows in the rows from `begin` on, one file's.
-
-        Both begin as `[0-20]`; a second range of the epoch that begins at 0 shows which it is
-        (callback.py, Speedometer with auto_reset=False, 1.4 on).
-        """
-        window, running = _SCOPE_CODES["window"], _SCOPE_CODES["running"]
-        from_zero = [
-            (i, (self.run[i], self.node[i], self.split[i]))
-            for i in range(begin, len(self))
-            if self.batch_start[i] == 0 and self.scope[i] == window
-        ]
-        first_end: dict[tuple[int, ...], int] = {}
-        series_of_means = {
-            series
-            for i, series in from_zero
-            if first_end.setdefault((*series, self.epoch[i]), self.batch_end[i])
-            != self.batch_end[i]
-        }
-        for i, series in from_zero:
-            if series in series_of_means:
-                self.scope[i] = running
 
 
 class EventColumns(_RowColumns):
@@ -149,18 +131,20 @@ class Columns:
         self.findings: list[tuple[int, Finding]] = []
         self.lines = 0
         self.dialect_lines: Counter[str] = Counter()
-        self._first_metric = 0
+        self._first_finding = 0
 
     def begin_file(self, name: str) -> None:
         """The entries that follow come from the file `name`."""
         self.files.append(name)
-        self._first_metric = len(self.metrics)
+        self._first_finding = len(self.findings)
 
     def end_file(self, lines: int, dialect_lines: Counter[str]) -> None:
-        """Count the lines of the file that was read, and settle what only the whole of it tells."""
+        """Count the lines of the file that was read, and bring its findings into their order."""
         self.lines += lines
         self.dialect_lines.update(dialect_lines)
-        self.metrics.settle_scopes(self._first_metric)
+        self.findings[self._first_finding :] = sorted(
+            self.findings[self._first_finding :], key=lambda found: (found[1].line, found[1].code)
+        )
 
     def add(self, entry: Entry) -> None:
         """Take in one entry of the file begun last."""

@@ -1,37 +1,22 @@
-r"""Bytes of a log in, entries out: the one reader for files, pipes and logs that still grow.
+"""Bytes of a log in, entries out, line by line: for pipes and logs that still grow.
 
-Lines end at `\n` alone; a bare carriage return is a progress bar's, inside a line. A line is
-bounded, so memory stays flat whatever comes. Nothing depends on how the input was cut into pieces.
+Files are read by `bulk.BulkReader`, which gives the same and is faster.
 """
 
 from __future__ import annotations
 
-import codecs
-import dataclasses
-import re
-import sys
-from collections import Counter
-from typing import Final, NamedTuple
+from collections import Counter, deque
 
 from fitlog_parsers.dialects import DIALECTS
-from fitlog_parsers.grammar import Dialect, Rule
-from fitlog_parsers.prefix import ANSI, parse_prefix
-from fitlog_parsers.records import Record
-from fitlog_parsers.runs import Entry, Finding, Line, RunTracker, Unparsed
+from fitlog_parsers.entries import Entry, Row, Unparsed, settle_records
+from fitlog_parsers.grammar import Dialect
+from fitlog_parsers.lines import LineBuffer
+from fitlog_parsers.prefix import parse_prefix
+from fitlog_parsers.records import Record, Speed
+from fitlog_parsers.runs import Finding, Kind, Placed, RunTracker, summarise
+from fitlog_parsers.scanner import Found, Scanner, too_long
 
-MAX_LINE_BYTES: Final = 1 << 20
-_SHOWN: Final = 1000
-_MOST_UNREAD_STARTS: Final = 100
-# Text of this kind that no rule reads is reported, not passed over.
-_RESEMBLES_RECORD = re.compile(
-    r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
-)
-_BOMS: Final = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_LONGEST_BOM: Final = 3
+NUL_TEXT = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash left"
 
 
 class LogReader:
@@ -43,221 +28,120 @@ class LogReader:
 
     def __init__(self, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
         self.lines = 0
-        self.dialect_lines: Counter[str] = Counter()
         self.has_nul = False
-        self._rules = _by_start(dialects)
-        self._starts = re.compile(
-            "|".join(map(re.escape, sorted(self._rules, key=len, reverse=True)))
-        )
-        self._heading: _Heading | None = None
-        self._trackers: dict[int | None, RunTracker] = {}
-        self._transcoder = _Transcoder()
-        self._rest = bytearray()
-        self._too_long = False
+        self._scanner = Scanner(dialects)
+        self._buffer = LineBuffer()
+        self._nodes: dict[int | None, _Node] = {}
+        self._queue: deque[_Place | Unparsed | Finding] = deque()
+
+    @property
+    def dialect_lines(self) -> Counter[str]:
+        """The lines with a record, by dialect."""
+        return self._scanner.dialect_lines
 
     def feed(self, data: bytes) -> list[Entry]:
         """Read a piece of the log, of any length."""
-        return self._feed(self._transcoder.decode(data))
+        for block in self._buffer.feed(data):
+            self._read(block.data, block.too_long)
+        return self._settled()
 
     def close(self) -> list[Entry]:
         """Read what is left: a last line without its end, and lines held until now."""
-        entries = self._feed(self._transcoder.decode(b"", final=True))
-        if self._rest or self._too_long:
-            entries += self._line(bytes(self._rest), ended=False)
-            self._rest.clear()
-        for tracker in self._trackers.values():
-            entries += tracker.close()
-        return entries
+        blocks, rest = self._buffer.close()
+        for block in blocks:
+            self._read(block.data, block.too_long)
+        if rest.data:
+            self._line(rest.data, is_too_long=rest.too_long, ended=False)
+        for node in self._nodes.values():
+            node.settle(node.tracker.close())
+            self._queue += node.tracker.findings
+            node.tracker.findings.clear()
+        return self._settled()
 
-    def _feed(self, data: bytes) -> list[Entry]:
-        entries: list[Entry] = []
-        cut = data.rfind(b"\n")
-        if cut >= 0:
-            self._rest += data[:cut]
-            for line in bytes(self._rest).split(b"\n"):
-                entries += self._line(line, ended=True)
-            self._rest.clear()
-        self._rest += data[cut + 1 :]
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._too_long = True
-            del self._rest[_SHOWN:]
-        return entries
+    def _read(self, data: bytes, is_too_long: bool) -> None:
+        lines = data.split(b"\n")
+        if not is_too_long:
+            lines.pop()  # what stands behind the last line's end: nothing
+        for line in lines:
+            self._line(line, is_too_long=is_too_long, ended=True)
 
-    def _line(self, raw: bytes, *, ended: bool) -> list[Entry]:
+    def _line(self, raw: bytes, *, is_too_long: bool, ended: bool) -> None:
         self.lines += 1
-        if self._too_long or len(raw) > MAX_LINE_BYTES:
-            self._too_long = False
-            reason = f"a line of more than {MAX_LINE_BYTES:,} bytes"
-            return [self._unparsed(_decode(raw[:_SHOWN]), reason)]
-        text = _decode(raw)
-        if "\x1b" in text:
-            text = ANSI.sub("", text)
-        entries = self._scan(text, ended=ended)
-        if "\0" in text and not self.has_nul:
+        if is_too_long:
+            self._queue.append(too_long(self.lines, raw))
+            return
+        for found in self._scanner.scan(self.lines, raw, ended=ended):
+            if isinstance(found, Unparsed):
+                self._queue.append(found)
+            else:
+                self._place(found)
+        if b"\0" in raw and not self.has_nul:
             self.has_nul = True
-            reason = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash left"
-            entries.append(Finding(code="nul-bytes", line=self.lines, text=reason))
-        return entries
+            self._queue.append(Finding(code="nul-bytes", line=self.lines, text=NUL_TEXT))
 
-    def _scan(self, text: str, *, ended: bool) -> list[Entry]:
-        """Every record on the line: torn writes glue several together, other output goes before."""
-        if self._heading and (entries := self._scan_below(self._heading, text)) is not None:
-            return entries
-        entries = []
-        dialects: set[str] = set()
-        begin = after = 0  # where to look for the next start, and where the last record ended
-        unread = 0  # starts passed since then that no rule reads
-        while (start := self._starts.search(text, begin)) is not None:
-            begin = start.start()
-            found = self._match(text, begin, start[0])
-            if found is None:
-                unread, begin = unread + 1, start.end()
-                if unread > _MOST_UNREAD_STARTS:  # no log: the time must stay linear
+    def _place(self, found: Found) -> None:
+        time, rank = parse_prefix(found.before)
+        rank = rank if found.node is None else found.node
+        node = self._nodes.get(rank)
+        if node is None:
+            node = self._nodes[rank] = _Node(rank)
+        place = _Place(self.lines, rank, time, found.records)
+        tracker = node.tracker
+        placed = tracker.add(summarise(self.lines, found.records, place))
+        if tracker.findings:
+            self._queue += tracker.findings
+            tracker.findings.clear()
+        self._queue.append(place)
+        node.settle(placed)
+
+    def _settled(self) -> list[Entry]:
+        entries: list[Entry] = []
+        queue = self._queue
+        while queue:
+            first = queue[0]
+            if isinstance(first, _Place):
+                if first.rows is None:
                     break
-                continue
-            before = text[after:begin]
-            if before:
-                torn_off = after > 0 and before[0] == "\t"
-                entries += self._pass_over(before, unread=unread > 0, is_rest=torn_off)
-            rule, dialect, match = found
-            records, end = rule.build(match), match.end()
-            if rule.opens:
-                self._heading = _Heading(rule, dialect, _epoch_of(match, self._heading))
-            if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
-                records, whole = self._read_whole_part(text, begin, end, start[0])
-                entries.append(self._unparsed(text[whole:end], "cut within this number"))
-            if records or rule.opens:
-                dialects.add(dialect)
-            if records:
-                entries += self._place(before, records, _node_of(match))
-            begin, after, unread = end, end, 0
-        if after < len(text):
-            entries += self._pass_over(text[after:], unread=unread > 0, is_rest=after > 0)
-        self.dialect_lines.update(dialects)
+                entries += first.rows
+            else:
+                entries.append(first)
+            queue.popleft()
         return entries
 
-    def _scan_below(self, heading: _Heading, text: str) -> list[Entry] | None:
-        """What a line below a heading says; None where it is a line of its own."""
-        for rule in heading.rule.opens:
-            match = rule.pattern.match(text)
-            if match is None:
-                continue
-            self.dialect_lines[heading.dialect] += 1
-            if rule.opens:
-                self._heading = _Heading(rule, heading.dialect, _epoch_of(match, heading))
-            records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
-            entries = self._place(text[: match.start()], records, None) if records else []
-            rest = text[match.end() :]
-            return entries + (self._pass_over(rest, unread=False, is_rest=True) if rest else [])
-        if not heading.rule.stays:
-            self._heading = None
-        return None
 
-    def _match(
-        self, text: str, begin: int, start: str, end: int = sys.maxsize
-    ) -> tuple[Rule, str, re.Match[str]] | None:
-        for rule, dialect in self._rules[start]:
-            if (match := rule.pattern.match(text, begin, end)) is not None:
-                return rule, dialect, match
-        return None
+class _Place:
+    """Records on their way to rows: `rows` is None until their run is settled."""
 
-    def _read_whole_part(
-        self, text: str, begin: int, end: int, start: str
-    ) -> tuple[tuple[Record, ...], int]:
-        """The records of a torn record without its last field, and where they end."""
-        cut = max(text.rfind("\t", begin, end), text.rfind(" ", begin, end))
-        found = self._match(text, begin, start, cut) if cut > begin else None
-        if found is None:
-            return (), begin
-        rule, _, match = found
-        return rule.build(match), match.end()
+    __slots__ = ("line", "node", "records", "rows", "time")
 
-    def _place(self, before: str, records: tuple[Record, ...], node: int | None) -> list[Entry]:
-        time, prefix_node = parse_prefix(before)
-        node = prefix_node if node is None else node
-        tracker = self._trackers.get(node)
-        if tracker is None:
-            tracker = self._trackers[node] = RunTracker()
-        return tracker.add(Line(self.lines, node, time, records))
-
-    def _pass_over(self, text: str, *, unread: bool, is_rest: bool) -> list[Entry]:
-        """Text beside records: free, unless it resembles a record or is the rest of one."""
-        if text.isspace():
-            return []
-        if unread or _RESEMBLES_RECORD.search(text):
-            return [self._unparsed(text, "no rule reads this")]
-        return [self._unparsed(text, "text after the record")] if is_rest else []
-
-    def _unparsed(self, text: str, reason: str) -> Unparsed:
-        text = text.strip()
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-        return Unparsed(line=self.lines, text=shown, reason=reason)
+    def __init__(
+        self, line: int, node: int | None, time: int | None, records: tuple[Record, ...]
+    ) -> None:
+        self.line = line
+        self.node = node
+        self.time = time
+        self.records = records
+        self.rows: list[Row] | None = None
 
 
-class _Transcoder:
-    """UTF-16 with a byte order mark (Windows' redirection) to UTF-8; all else as it is."""
+class _Node:
+    """What is remembered of one node's lines."""
 
-    def __init__(self) -> None:
-        self._head = b""
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._decided = False
+    def __init__(self, rank: int | None) -> None:
+        self.rank = rank
+        self.tracker = RunTracker()
+        self._last_speed: tuple[int, Speed] | None = None
 
-    def decode(self, data: bytes, *, final: bool = False) -> bytes:
-        if not self._decided:
-            self._head += data
-            if len(self._head) < _LONGEST_BOM and not final:
-                return b""
-            data, self._decided = self._decide(), True
-        if self._decoder is None:
-            return data
-        return self._decoder.decode(data, final).encode("utf-8", "backslashreplace")
-
-    def _decide(self) -> bytes:
-        for bom, encoding in _BOMS:
-            if self._head.startswith(bom):
-                if encoding != "utf-8":
-                    self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
-                return self._head[len(bom) :]
-        return self._head
-
-
-class _Heading(NamedTuple):
-    """A line that said where the lines below it belong."""
-
-    rule: Rule
-    dialect: str
-    epoch: int | None
-
-
-def _epoch_of(match: re.Match[str], above: _Heading | None) -> int | None:
-    epoch = match.groupdict().get("epoch")
-    return int(epoch) if epoch is not None else above.epoch if above else None
-
-
-def _node_of(match: re.Match[str]) -> int | None:
-    return int(match["node"]) if "node" in match.re.groupindex else None
-
-
-def _with_epoch(record: Record, epoch: int | None) -> Record:
-    return record if record.epoch is not None else dataclasses.replace(record, epoch=epoch)
-
-
-def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]]:
-    """The rules to try at each start, in order; a longer start may stand where a shorter does."""
-    rules = {id(rule): (rule, dialect.name) for dialect in dialects[::-1] for rule in dialect.rules}
-    ordered = [
-        rules.pop(id(rule)) for dialect in dialects for rule in dialect.rules if id(rule) in rules
-    ]
-    starts = {start for rule, _ in ordered for start in rule.starts}
-    return {
-        start: [found for found in ordered if start.startswith(found[0].starts)] for start in starts
-    }
-
-
-def _decode(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
-
-
-def _is_unfinished(text: str, end: int, *, ended: bool) -> bool:
-    """Whether the record that stops at `end` is followed by nothing that its writer wrote."""
-    return not ended if end == len(text) else not text[end].isspace()
+    def settle(self, placed: list[Placed]) -> None:
+        for one in placed:
+            place: _Place = one.stretch.payload
+            is_validation = one.split == "validation" and one.stretch.kind is Kind.WINDOW
+            records = settle_records(place.records, validation=is_validation, running=one.running)
+            if isinstance(records[0], Speed):
+                # Up to 0.9 there is a line for each metric: one point, and all of them.
+                last, self._last_speed = self._last_speed, (one.run, records[0])
+                if last == self._last_speed:
+                    records = records[1:]
+            place.rows = [
+                Row(place.line, one.run, place.node, place.time, record) for record in records
+            ]

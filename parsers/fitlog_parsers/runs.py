@@ -1,4 +1,4 @@
-"""Tells the runs in one file apart, and evaluation windows from training windows.
+"""Tells the runs in one file apart, evaluation windows from training windows, means from windows.
 
 Restarted trainings append to the file of their predecessor, and nothing in a line says so. A new
 run begins where a person would say so: a start line after records, an epoch that goes back, a batch
@@ -7,40 +7,73 @@ that goes back within its epoch, or an epoch that trains again after it was vali
 A Speedometer that watches the evaluation writes lines that look like training lines, between an
 epoch's `Time cost` and its `Validation-` lines. Such lines are held back until the next line
 decides (one epoch's windows at most): a validation line follows, or the same epoch of a new run.
+
+A window that starts at batch 0 is the first of its epoch, or a running mean like all of that epoch
+(callback.py, Speedometer with auto_reset=False, 1.4 on): the report that follows tells.
+
+All of it is decided over stretches: one line, or the many lines of one epoch whose batches go up.
+How the lines are cut into stretches makes no difference.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
+_BATCHES_TO_INTERLEAVE: Final = 2
 
-class Row(NamedTuple):
-    """A record with its place: the file's line (from 1), the run (from 0), the rank, the time.
 
-    `time` counts microseconds since 1970 on the writer's own clock; None where not logged. A named
-    tuple, for there is one for each record, and a frozen dataclass takes far longer to make.
+class Kind(enum.IntEnum):
+    """What a line says about the course of the training."""
+
+    WINDOW = 0  # a report within an epoch
+    CLOSING = 1  # an epoch's training has ended: `Train-` lines and `Time cost`
+    VALIDATION = 2
+    EPOCH = 3  # names its epoch, and nothing else that counts here
+    OTHER = 4
+    START = 5
+
+
+class Stretch(NamedTuple):
+    """A line of one node, or more lines of one kind and epoch whose batches go up.
+
+    `first`, `last`: line numbers. `windows`, of kind WINDOW: the bounds and speed of its first and
+    its last line, None for metrics alone. `from_zero` says whether its first line starts at batch
+    0, `means` whether a later one does too. `values`: what ended the epoch, by name. `payload` is
+    the caller's own.
     """
 
-    line: int
+    kind: Kind
+    first: int
+    last: int
+    epoch: int | None
+    payload: Any
+    windows: tuple[Window, Window] | None = None
+    from_zero: bool = False
+    means: bool = False
+    values: tuple[tuple[str, float], ...] = ()
+    text: str = ""
+
+
+class Window(NamedTuple):
+    """A report: its bounds as logged, its speed (None where a line states metrics alone)."""
+
+    batch_start: int | None
+    batch_end: int
+    samples_per_sec: float | None
+
+
+class Placed(NamedTuple):
+    """A stretch with its run, and what its windows are."""
+
+    stretch: Stretch
     run: int
-    node: int | None
-    time: int | None
-    record: Record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unparsed:
-    """Text that looks like a record and was not read, and why."""
-
-    line: int
-    text: str
-    reason: str
+    split: Split
+    running: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +85,6 @@ class Finding:
     text: str
 
 
-Entry = Row | Unparsed | Finding
-
-
-class Line(NamedTuple):
-    """What one line said, before it has its place in a run."""
-
-    number: int
-    node: int | None
-    time: int | None
-    records: tuple[Record, ...]
-
-
 class _Stage(enum.Enum):
     TRAINING = enum.auto()
     CLOSED = enum.auto()
@@ -71,209 +92,293 @@ class _Stage(enum.Enum):
 
 
 class RunTracker:
-    """Gives each line of one node its run; feed lines in order, then close."""
+    """Gives the stretches of one node their runs; add them in order, then close.
+
+    `findings` grows; whoever reads it may empty it.
+    """
 
     def __init__(self) -> None:
+        self.findings: list[Finding] = []
         self._run = 0
-        self._held: list[Line] = []
+        self._held: list[Stretch] = []
+        self._out: list[Placed] = []
+        self._waiting: list[Placed] = []
         self._saw_validation = False
-        self._told_repeated = False
+        self._told_repeated = self._interleaved = False
         self._forget()
 
-    def add(self, line: Line) -> list[Entry]:
-        """The entries that `line` settles: its own, later, or those of lines held before it."""
-        first = line.records[0]
+    def add(self, stretch: Stretch) -> list[Placed]:
+        """What `stretch` settles, in order: itself, later, or stretches held before it."""
         if self._held:
-            verdict = self._judge_held(first)
-            if verdict is not None:
+            split = self._judge_held(stretch)
+            if split is None:
+                self._held.append(stretch)
+            else:
                 # A line of a whole epoch is what comes next; anything else only suggests it.
-                told = isinstance(first, Metric) or verdict == "train"
-                certain = told or self._saw_validation
-                return self._release(verdict, certain=certain) + self._place(line)
-        elif not self._is_ambiguous(first):
-            return self._place(line)
-        self._held.append(line)
-        return []
+                told = stretch.kind is Kind.VALIDATION or split == "train"
+                self._release(split, certain=told or self._saw_validation)
+                self._place(stretch)
+        elif self._is_ambiguous(stretch):
+            self._held.append(stretch)
+        else:
+            self._place(stretch)
+        return self._take()
 
-    def close(self) -> list[Entry]:
-        """The entries of lines still held when the log ends."""
-        if not self._held:
-            return []
-        return self._release("validation" if self._saw_validation else "train", certain=False)
+    def close(self) -> list[Placed]:
+        """What is still unsettled when the log ends."""
+        if self._held:
+            self._release("validation" if self._saw_validation else "train", certain=False)
+        self._settle_scope(running=False)
+        return self._take()
+
+    def _take(self) -> list[Placed]:
+        out, self._out = self._out, []
+        return out
 
     def _forget(self) -> None:
         """Nothing is known yet of the run that begins."""
         self._starts: set[str] = set()
-        self._last_start: Event | None = None
+        self._last_start = ""
         self._last_start_line = 0
         self._has_records = False
-        self._last_speed: Speed | None = None
+        self._last_window: Window | None = None
+        self._last_epoch: int | None = None
+        self._running: set[Split] = set()
+        self._first_batch: int | None = None
+        self._repeated: set[int] = set()
         self._begin_epoch(None)
 
     def _begin_epoch(self, epoch: int | None) -> None:
         self._epoch = epoch
         self._stage = _Stage.TRAINING
         self._batch_end = -1
+        self._steps_back = 0
         self._closing: dict[str, float] = {}
 
-    def _is_ambiguous(self, record: Record) -> bool:
-        return (
-            self._stage is _Stage.CLOSED
-            and isinstance(record, Speed)
-            and record.epoch is not None
-            and record.epoch == self._epoch
-        )
+    def _is_ambiguous(self, stretch: Stretch) -> bool:
+        if self._stage is not _Stage.CLOSED or self._interleaved or stretch.windows is None:
+            return False
+        first = stretch.windows[0]
+        if first.samples_per_sec is None or stretch.epoch is None or stretch.epoch != self._epoch:
+            return False
+        # A window that begins where the last one ended goes on with the training.
+        return first.batch_start is None or not 0 < self._batch_end <= first.batch_start
 
-    def _judge_held(self, record: Record) -> Split | None:
+    def _judge_held(self, stretch: Stretch) -> Split | None:
         """Whose windows the held lines are; None while the log has not told."""
-        match record:
-            case Speed():
-                return None if record.epoch == self._epoch else "validation"
-            case Metric(scope="epoch", split="validation") | Event(kind="start"):
-                return "validation"
-            case Metric(scope="epoch") | Event(kind="time_cost"):
-                return "train"
-            case _:
-                return None
+        if stretch.windows is not None and stretch.windows[0].samples_per_sec is not None:
+            return None if stretch.epoch == self._epoch else "validation"
+        if stretch.kind in (Kind.VALIDATION, Kind.START):
+            return "validation"
+        return "train" if stretch.kind is Kind.CLOSING else None
 
-    def _release(self, split: Split, *, certain: bool) -> list[Entry]:
-        """The entries of the held lines, as windows of the evaluation or of a new run."""
+    def _release(self, split: Split, *, certain: bool) -> None:
+        """Place the held lines, as windows of the evaluation or of a new run."""
         held, self._held = self._held, []
-        entries: list[Entry] = []
         if not certain:
             text = "the log does not tell evaluation windows from those of a new run: taken for "
             text += "the evaluation's" if split == "validation" else "a new run's"
-            entries.append(Finding(code="undecided-windows", line=held[0].number, text=text))
+            self._find("undecided-windows", held[0].first, text)
         # A run killed while it was evaluated: its windows, then those of the next one.
         evaluated = len(held) if split == "validation" else _first_step_back(held)
-        for line in held[:evaluated]:
-            records = tuple(map(_as_validation, line.records))
-            entries += self._rows(line, self._without_repeated_speed(records))
+        for stretch in held[:evaluated]:
+            self._emit(stretch, "validation")
         if evaluated < len(held):
-            entries.append(self._open_run(held[evaluated], "an epoch trains again after its end"))
-        for line in held[evaluated:]:
-            entries += self._place(line)
-        return entries
+            self._open_run(held[evaluated].first, "an epoch trains again after its end")
+        for stretch in held[evaluated:]:
+            self._place(stretch)
 
-    def _place(self, line: Line) -> list[Entry]:
-        records = line.records
-        first = records[0]
-        if isinstance(first, Event) and first.kind == "start":
-            return [*self._begin(line, first), *self._rows(line, records)]
-        entries: list[Entry] = []
-        if first.epoch is not None:
-            reason = self._why_new_run(first)
+    def _place(self, stretch: Stretch) -> None:
+        if stretch.kind is Kind.START:
+            self._begin(stretch)
+        elif stretch.epoch is not None:
+            reason = self._why_new_run(stretch)
             if reason:
-                entries.append(self._open_run(line, reason))
-            if first.epoch != self._epoch:
-                self._begin_epoch(first.epoch)
-        last = self._last_speed
-        records = self._without_repeated_speed(records)
-        if isinstance(first, Speed) and _is_same_batch(first, last) and first != last:
-            entries += self._repeated(line, first)
-        self._learn(first)
-        return entries + self._rows(line, records)
+                self._open_run(stretch.first, reason)
+            if stretch.epoch != self._epoch:
+                self._begin_epoch(stretch.epoch)
+        if stretch.windows is not None:
+            self._compare_with_last(stretch, stretch.windows)
+        if stretch.kind is not Kind.START:
+            self._learn(stretch)
+        self._emit(stretch, "train")
 
-    def _without_repeated_speed(self, records: tuple[Record, ...]) -> tuple[Record, ...]:
-        """Up to 0.9 there is a line for each metric: one point, and all of them."""
-        if isinstance(records[0], Speed):
-            last, self._last_speed = self._last_speed, records[0]
-            if records[0] == last:
-                return records[1:]
-        return records
+    def _emit(self, stretch: Stretch, split: Split) -> None:
+        """Give out a stretch, once the report that follows has told what kind of means it holds."""
+        if self._waiting and stretch.kind is not Kind.OTHER:
+            last = self._waiting[0]
+            goes_on = (last.run, last.split, last.stretch.epoch) == (
+                self._run,
+                split,
+                stretch.epoch,
+            )
+            self._settle_scope(running=goes_on and stretch.from_zero and _follows(last, stretch))
+        if stretch.means:
+            self._running.add(split)
+        placed = Placed(stretch, self._run, split, split in self._running)
+        single = stretch.windows is not None and stretch.windows[0] == stretch.windows[1]
+        if self._waiting or (stretch.from_zero and single and not placed.running):
+            self._waiting.append(placed)
+        else:
+            self._out.append(placed)
 
-    def _rows(self, line: Line, records: tuple[Record, ...]) -> list[Entry]:
-        return [Row(line.number, self._run, line.node, line.time, record) for record in records]
+    def _settle_scope(self, *, running: bool) -> None:
+        for placed in self._waiting:
+            self._out.append(placed._replace(running=running))
+        if running:
+            self._running.add(self._waiting[0].split)
+        self._waiting = []
 
-    def _begin(self, line: Line, start: Event) -> list[Entry]:
+    def _begin(self, stretch: Stretch) -> None:
         """A start line: of a new run where records, or a start of its kind, went before."""
-        entries: list[Entry] = []
-        kind = _start_kind(start)
+        kind = _start_kind(stretch.text)
         # Two handlers write every line twice; a second attempt would take longer.
-        doubled = start == self._last_start and line.number == self._last_start_line + 1
+        doubled = stretch.text == self._last_start and stretch.first == self._last_start_line + 1
         if not doubled and (self._has_records or kind in self._starts):
-            entries.append(self._open_run(line, "a start line after other records"))
+            self._open_run(stretch.first, "a start line after other records")
         self._starts.add(kind)
-        self._last_start, self._last_start_line = start, line.number
-        return entries
+        self._last_start, self._last_start_line = stretch.text, stretch.first
 
-    def _repeated(self, line: Line, speed: Speed) -> list[Entry]:
-        if self._told_repeated:
-            return []
-        self._told_repeated = True
-        text = (
-            f"batch {speed.batch_end} of epoch {speed.epoch} is reported again with another speed:"
-            " a restart after its first report, or several writers; here they are one run"
-        )
-        return [Finding(code="repeated-batch", line=line.number, text=text)]
+    def _compare_with_last(self, stretch: Stretch, windows: tuple[Window, Window]) -> None:
+        """Another speed for the same batch: a restart after its first report, or more writers."""
+        first, last = windows[0], self._last_window
+        if first.samples_per_sec is None:
+            return
+        epoch, self._last_epoch, self._last_window = self._last_epoch, stretch.epoch, windows[1]
+        if (
+            last is None
+            or first == last
+            or (epoch, last.batch_end)
+            != (
+                stretch.epoch,
+                first.batch_end,
+            )
+        ):
+            return
+        self._repeated.add(first.batch_end)
+        if not self._told_repeated:
+            self._told_repeated = True
+            text = (
+                f"batch {first.batch_end} of epoch {stretch.epoch} is reported again with another"
+                " speed: a restart after its first report, or several writers; here they are one"
+                " run"
+            )
+            self._find("repeated-batch", stretch.first, text)
+        if len(self._repeated) >= _BATCHES_TO_INTERLEAVE:
+            self._interleave(stretch.first)
 
-    def _open_run(self, line: Line, reason: str) -> Finding:
+    def _interleave(self, line: int) -> None:
+        if not self._interleaved:
+            self._interleaved = True
+            text = (
+                "several workers write here by turns and no line names its rank: here they are one"
+                " run, whose speeds are those of all of them"
+            )
+            self._find("interleaved-workers", line, text)
+
+    def _open_run(self, line: int, reason: str) -> None:
         self._forget()
         self._run += 1
-        return Finding(code="restart", line=line.number, text=f"run {self._run} begins: {reason}")
+        self._find("restart", line, f"run {self._run} begins: {reason}")
 
-    def _why_new_run(self, record: Record) -> str:
-        """The reason why a new run begins with `record`; empty where none does."""
-        epoch = record.epoch
+    def _find(self, code: str, line: int, text: str) -> None:
+        self.findings.append(Finding(code=code, line=line, text=text))
+
+    def _why_new_run(self, stretch: Stretch) -> str:
+        """The reason why a new run begins with `stretch`; empty where none does."""
+        epoch, windows = stretch.epoch, stretch.windows
         if epoch is None or self._epoch is None:
             return ""
         if epoch != self._epoch:
-            return f"epoch {epoch} after epoch {self._epoch}" if epoch < self._epoch else ""
-        batch_end = _training_batch(record)
-        if batch_end is not None:
+            goes_back = epoch < self._epoch - (1 if self._interleaved else 0)
+            return f"epoch {epoch} after epoch {self._epoch}" if goes_back else ""
+        if self._interleaved:
+            return ""
+        if windows is not None:
             if self._stage is _Stage.VALIDATED:
                 return f"epoch {epoch} trains again after it was validated"
-            if self._stage is _Stage.TRAINING and batch_end < self._batch_end:
-                return f"batch {batch_end} after batch {self._batch_end} of epoch {epoch}"
+            if self._stage is _Stage.TRAINING and windows[0].batch_end < self._batch_end:
+                return self._why_step_back(stretch, windows[0].batch_end)
             return ""
-        closing = _closing_value(record)
-        if closing is not None:
-            name, value = closing
+        for name, value in stretch.values:
             if name in self._closing and not _same(self._closing[name], value):
                 return f"epoch {epoch} ends a second time"
         return ""
 
-    def _learn(self, record: Record) -> None:
+    def _why_step_back(self, stretch: Stretch, batch_end: int) -> str:
+        """A restart begins with the batch that the run began with; workers step back anywhere."""
+        reason = f"batch {batch_end} after batch {self._batch_end} of epoch {stretch.epoch}"
+        if batch_end == self._first_batch:
+            return reason
+        self._steps_back += 1
+        if self._steps_back < _BATCHES_TO_INTERLEAVE:
+            return reason
+        self._interleave(stretch.first)
+        return ""
+
+    def _learn(self, stretch: Stretch) -> None:
         self._has_records = True
-        if record.epoch is None:
+        if stretch.epoch is None:
             return
-        batch_end = _training_batch(record)
-        if batch_end is not None:
-            self._batch_end = batch_end
-        elif (closing := _closing_value(record)) is not None:
-            self._closing[closing[0]] = closing[1]
+        if stretch.windows is not None:
+            if self._first_batch is None:
+                self._first_batch = stretch.windows[0].batch_end
+            self._batch_end = stretch.windows[1].batch_end
+            # Where training goes on, `Train-` lines before were reports and did not end the epoch.
+            self._stage = _Stage.TRAINING
+            self._closing.clear()
+        elif stretch.kind is Kind.CLOSING:
+            self._closing.update(stretch.values)
             if self._stage is _Stage.TRAINING:
                 self._stage = _Stage.CLOSED
-        elif isinstance(record, Metric):
+        elif stretch.kind is Kind.VALIDATION:
             self._stage = _Stage.VALIDATED
             self._saw_validation = True
 
 
-def _first_step_back(held: list[Line]) -> int:
-    """Where the batches of the held lines start again; 0 where they never do."""
-    previous = -1
-    for i, line in enumerate(held):
-        batch_end = _batch(line.records[0])
-        if batch_end is not None:
-            if batch_end <= previous and line.records[0] != held[i - 1].records[0]:
-                return i
-            previous = batch_end
-    return 0
+def summarise(line: int, records: tuple[Record, ...], payload: Any) -> Stretch:
+    """What the records of one line say about the course of the training."""
+    first = records[0]
+    if isinstance(first, Event) and first.kind == "start":
+        return Stretch(Kind.START, line, line, first.epoch, payload, text=first.text)
+    if first.epoch is None:
+        return Stretch(Kind.OTHER, line, line, None, payload, _windows(first))
+    if (windows := _windows(first)) is not None:
+        from_zero = windows[0].batch_start == 0
+        return Stretch(Kind.WINDOW, line, line, first.epoch, payload, windows, from_zero)
+    values = tuple(value for record in records if (value := _closing_value(record)) is not None)
+    if values:
+        return Stretch(Kind.CLOSING, line, line, first.epoch, payload, values=values)
+    is_validation = isinstance(first, Metric) and first.split == "validation"
+    kind = Kind.VALIDATION if is_validation else Kind.EPOCH
+    return Stretch(kind, line, line, first.epoch, payload)
 
 
-def _is_same_batch(speed: Speed, last: Speed | None) -> bool:
-    return last is not None and (speed.epoch, speed.batch_end) == (last.epoch, last.batch_end)
-
-
-def _batch(record: Record) -> int | None:
-    return None if isinstance(record, Event) else record.batch_end
-
-
-def _training_batch(record: Record) -> int | None:
-    """The batch that training had reached; None for a record of a whole epoch."""
-    if isinstance(record, Event):
+def _windows(record: Record) -> tuple[Window, Window] | None:
+    """The report of training that a line begins with."""
+    if isinstance(record, Event) or record.batch_end is None or record.split != "train":
         return None
-    return record.batch_end if record.split == "train" else None
+    speed = record.samples_per_sec if isinstance(record, Speed) else None
+    window = Window(record.batch_start, record.batch_end, speed)
+    return window, window
+
+
+def _follows(last: Placed, stretch: Stretch) -> bool:
+    """Whether a report that starts at 0 is another one than the last, not the same once more."""
+    before, after = last.stretch.windows, stretch.windows
+    return before is not None and after is not None and before[1].batch_end != after[0].batch_end
+
+
+def _first_step_back(held: list[Stretch]) -> int:
+    """Where the batches of the held lines start again; 0 where they never do."""
+    previous: Window | None = None
+    for i, stretch in enumerate(held):
+        if stretch.windows is not None:
+            first = stretch.windows[0]
+            if previous is not None and first.batch_end <= previous.batch_end and first != previous:
+                return i
+            previous = stretch.windows[1]
+    return 0
 
 
 def _closing_value(record: Record) -> tuple[str, float] | None:
@@ -285,15 +390,9 @@ def _closing_value(record: Record) -> tuple[str, float] | None:
     return None
 
 
-def _as_validation(record: Record) -> Record:
-    if isinstance(record, Event):
-        return record
-    return dataclasses.replace(record, split="validation")
-
-
-def _start_kind(event: Event) -> str:
+def _start_kind(text: str) -> str:
     """FeedForward names its devices after a script named its arguments: one start, two lines."""
-    return event.text.partition("(")[0].partition("[")[0]
+    return text.partition("(")[0].partition("[")[0]
 
 
 def _same(a: float, b: float) -> bool:

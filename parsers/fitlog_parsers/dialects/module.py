@@ -34,6 +34,13 @@ _SPLIT_TABS = compile_pattern(rf"\t++[ ]*+(?P<metric>{NAME})=(?P<value>{FLOAT}){
 _SPLIT_BLANKS = compile_pattern(rf"[ ]++(?P<metric>[^\s=,]++)=(?P<value>{FLOAT})(?=\s|$)")
 
 
+_ALL_FIELDS = compile_pattern(rf"{_FIELDS}[ \r]*+$")
+_EPOCH_VALUE = compile_pattern(
+    rf"""(?:(?P<split>Train|Validation)-(?P<metric>{NAME})=|Time[ ]cost=)
+    (?P<value>{FLOAT}){FIELD_END}"""
+)
+
+
 def _speed(match: re.Match[str]) -> tuple[Record, ...]:
     epoch, batch_end = int(match["epoch"]), int(match["batch_end"])
     batch_start = integer(match["batch_start"])
@@ -98,21 +105,52 @@ EPOCH_METRIC = Rule(
     ending=_SIX_DECIMALS,
 )
 
+
+TIME_COST = Rule(
+    name="time cost",
+    starts=("Epoch[", "Iteration["),
+    pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<seconds>{INT}\.[0-9]++){FIELD_END}"),
+    build=report(),
+    example="Epoch[0] Time cost=12.345",
+    source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
+    ending=_THREE_DECIMALS,
+)
+
+
+def split_fields(text: str) -> tuple[str, int, str] | None:
+    """What stands before the first value of a speed line's fields, 0, and the metric's name.
+
+    None where `text`, from behind `samples/sec` to the end of the line, is not fields alone.
+    """
+    match = _ALL_FIELDS.match(text)
+    if match is None or not match["fields"]:
+        return None
+    splitter = _SPLIT_TABS if text.startswith("\t") else _SPLIT_BLANKS
+    field = splitter.match(text)
+    if field is None:
+        return None
+    return text[: field.start("value")], 0, field["metric"].removeprefix("Train-")
+
+
+def split_epoch_metric(text: str) -> tuple[str, int, str] | None:
+    """What stands before the value behind `Epoch[3] `, which kind of line it is, and the metric.
+
+    The kinds are 0 for training, 1 for validation, 2 for the time; None where it is no such line.
+    """
+    match = _EPOCH_VALUE.match(text)
+    if match is None:
+        return None
+    kind = 2 if match["split"] is None else 1 if match["split"] == "Validation" else 0
+    return text[: match.start("value")], kind, match["metric"] or "Time cost"
+
+
 MODULE = Dialect(
     name="module",
     about="Module.fit, FeedForward.fit and their callbacks, 2015 to 1.9; Perl's AI::MXNet",
     rules=(
         SPEED,
         EPOCH_METRIC,
-        Rule(
-            name="time cost",
-            starts=("Epoch[", "Iteration["),
-            pattern=compile_pattern(rf"{_EPOCH}Time[ ]cost=(?P<seconds>{INT}\.[0-9]++){FIELD_END}"),
-            build=report(),
-            example="Epoch[0] Time cost=12.345",
-            source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
-            ending=_THREE_DECIMALS,
-        ),
+        TIME_COST,
         Rule(
             name="reset",
             starts=("Epoch[", "Iteration["),

@@ -1,0 +1,270 @@
+"""A block of lines on its way to columns: its items, and the stretches that they form.
+
+An item is a canonical line, or the records that the rules found in one place of another line.
+Items are in the order of the lines. They get their runs from each node's `RunTracker`, which may
+settle some of them only when it has seen lines of a later block; `rows` then writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from fitlog_parsers.columns import MISSING
+from fitlog_parsers.lockstep import (
+    TIME_COST,
+    TRAIN,
+    VALIDATION,
+    Bools,
+    Canonical,
+    Epochs,
+    Ints,
+)
+from fitlog_parsers.records import Event, Record, Speed
+from fitlog_parsers.runs import Kind, Placed, RunTracker, Stretch, Window, summarise
+
+_KINDS: Final = np.zeros(3, dtype="i8")
+_KINDS[[TRAIN, VALIDATION, TIME_COST]] = Kind.CLOSING, Kind.VALIDATION, Kind.CLOSING
+
+
+class NodeState:
+    """What is remembered of one node's lines, from block to block."""
+
+    def __init__(self) -> None:
+        self.tracker = RunTracker()
+        self.last_speed: tuple[Any, ...] = ()
+
+
+class Item(NamedTuple):
+    """Records that the rules found; `time` and `node` may be MISSING."""
+
+    line: int
+    time: int
+    node: int
+    records: tuple[Record, ...]
+
+
+@dataclass(slots=True)
+class Share:
+    """One node's part of a block: its items, which of them its tracker saw, and the stretches.
+
+    `lengths` are the numbers of items in the stretches, the first of which has the number `first`.
+    """
+
+    state: NodeState
+    items: Ints
+    seen: Bools
+    first: int
+    lengths: list[int]
+
+
+class _Head(NamedTuple):
+    """The first item of a stretch, and what is needed of its last one."""
+
+    length: int
+    code: int
+    epoch: int
+    source: int
+    line: int
+    last_line: int
+    window: tuple[int, int, float]
+    last_window: tuple[int, int, float]
+    from_zero: bool
+    means: bool
+
+
+class Block:
+    """The items of some lines, `first` being the number of the first line.
+
+    `times` and `nodes` hold those of each line; `found` are the items that are not canonical;
+    `names` are the metrics' names by the codes of `canonical`; `data` is the text.
+
+    The arrays `line`, `time`, `node`, `kind`, `epoch`, `start`, `end` (batch bounds), `speed`,
+    `leads` (whether the first record is a speed) and `evaluated` (whether the rule says validation)
+    have a row for each item; integers are MISSING where there is none. `order` says where each item
+    comes from: the canonical speeds, then the canonical lines of epochs, then `found`. `unsettled`
+    counts the stretches that have no place yet.
+    """
+
+    def __init__(
+        self,
+        first: int,
+        canonical: Canonical,
+        times: Ints,
+        nodes: Ints,
+        found: list[Item],
+        names: list[str],
+        data: bytes,
+    ) -> None:
+        speeds, epochs = canonical.speeds, canonical.epochs
+        self.speeds, self.epochs = speeds, epochs
+        self.found, self.names, self.data = found, names, data
+        self.shares: list[Share] = []
+        self.placed: list[Placed | None] = []
+        self.unsettled = 0
+        self._summaries = [summarise(item.line, item.records, None) for item in found]
+        windows = [
+            summary.windows[0] if summary.windows else Window(None, MISSING, None)
+            for summary in self._summaries
+        ]
+        leads = [item.records[0] for item in found]
+        rates = [lead.samples_per_sec if isinstance(lead, Speed) else np.nan for lead in leads]
+        evaluated = [not isinstance(lead, Event) and lead.split == "validation" for lead in leads]
+        count = len(epochs.line)
+        missing = np.full(count, MISSING)
+        starts = np.where(speeds.batch_start < 0, MISSING, speeds.batch_start)
+        line = _join(speeds.line + first, epochs.line + first, [item.line for item in found])
+        self.order = order = np.argsort(line, kind="stable")
+        self.line = line[order]
+        self.time = _join(times[speeds.line], times[epochs.line], [i.time for i in found])[order]
+        self.node = _join(nodes[speeds.line], nodes[epochs.line], [i.node for i in found])[order]
+        kinds = [int(summary.kind) for summary in self._summaries]
+        self.kind = _join(np.zeros(len(speeds.line), "i8"), _KINDS[epochs.kind], kinds)[order]
+        own_epochs = [_or_missing(summary.epoch) for summary in self._summaries]
+        self.epoch = _join(speeds.epoch, epochs.epoch, own_epochs)[order]
+        own_starts = [_or_missing(window.batch_start) for window in windows]
+        self.start = _join(starts, missing, own_starts)[order]
+        self.end = _join(speeds.batch_end, missing, [w.batch_end for w in windows])[order]
+        self.speed = _join(speeds.samples_per_sec, np.full(count, np.nan), rates)[order]
+        yes, no = np.ones(len(speeds.line), dtype=bool), np.zeros(count, dtype=bool)
+        self.leads = _join(yes, no, [isinstance(lead, Speed) for lead in leads])[order]
+        self.evaluated = _join(~yes, no, evaluated)[order]
+
+    def feed(self, nodes: dict[int, NodeState]) -> None:
+        """Let each node's tracker see its stretches of this block."""
+        if not len(self.line):
+            return
+        every = np.arange(len(self.line))
+        if (self.node == self.node[0]).all():
+            parts = [(int(self.node[0]), every)]
+        else:
+            ranks = np.unique(self.node).tolist()
+            parts = [(rank, every[self.node == rank]) for rank in ranks]
+        for rank, items in parts:
+            state = nodes.get(rank)
+            if state is None:
+                state = nodes[rank] = NodeState()
+            self._feed_node(state, items)
+
+    def _feed_node(self, state: NodeState, items: Ints) -> None:
+        kind = self.kind[items]
+        # What names no epoch is in the run of the line before, unless a start may still come.
+        seen = (kind != Kind.OTHER) | (self.end[items] != MISSING)
+        seen[0] = True
+        seen[1:] |= kind[:-1] == Kind.START
+        first = len(self.placed)
+        stretches, lengths = self._stretches(items if seen.all() else items[seen], first)
+        self.shares.append(Share(state, items, seen, first, lengths))
+        self.placed += [None] * len(stretches)
+        self.unsettled += len(stretches)
+        for stretch in stretches:
+            settle(state.tracker.add(stretch))
+
+    def _stretches(self, at: Ints, index: int) -> tuple[list[Stretch], list[int]]:
+        """The stretches that the items `at` form, numbered from `index`, and their lengths."""
+        stretches: list[Stretch] = []
+        lengths: list[int] = []
+        speeds, canonical = len(self.speeds.line), len(self.speeds.line) + len(self.epochs.line)
+        closing: dict[str, float] | None = None  # what ended an epoch, behind its windows
+        closing_epoch = MISSING
+        for head in self._heads(at):
+            payload = (self, index + len(stretches))
+            line, epoch = head.line, head.epoch
+            if head.source >= canonical:
+                stretch = self._summaries[head.source - canonical]._replace(payload=payload)
+                closing = None
+            elif head.code == Kind.WINDOW:
+                stretch = Stretch(
+                    Kind.WINDOW,
+                    line,
+                    head.last_line,
+                    epoch,
+                    payload,
+                    (_window(head.window), _window(head.last_window)),
+                    head.from_zero,
+                    head.means,
+                )
+                closing, closing_epoch = {}, epoch
+            elif head.code == Kind.VALIDATION:
+                stretch = Stretch(Kind.VALIDATION, line, head.last_line, epoch, payload)
+                closing = None
+            else:
+                name, value = self._closing(head.source - speeds)
+                if closing and epoch == closing_epoch and name not in closing:
+                    closing[name] = value
+                    stretches[-1] = stretches[-1]._replace(last=line, values=(*closing.items(),))
+                    lengths[-1] += 1
+                    continue
+                starts = closing is not None and not closing and epoch == closing_epoch
+                closing = {name: value} if starts else None
+                values = ((name, value),)
+                stretch = Stretch(Kind.CLOSING, line, line, epoch, payload, values=values)
+            stretches.append(stretch)
+            lengths.append(head.length)
+        return stretches, lengths
+
+    def _heads(self, at: Ints) -> Iterator[_Head]:
+        """Where stretches begin among the items `at`."""
+        kind, epoch, source, line = self.kind[at], self.epoch[at], self.order[at], self.line[at]
+        start, end, speed = self.start[at], self.end[at], self.speed[at]
+        from_zero = start == 0
+        same = (kind[1:] == kind[:-1]) & (epoch[1:] == epoch[:-1])
+        is_again = (end[1:] == end[:-1]) & (speed[1:] == speed[:-1]) & (start[1:] == start[:-1])
+        goes_up = (end[1:] > end[:-1]) & (from_zero[:-1] | ~from_zero[1:])
+        is_window, is_validation = kind[1:] == Kind.WINDOW, kind[1:] == Kind.VALIDATION
+        is_found = source >= len(self.speeds.line) + len(self.epochs.line)
+        goes_on = np.zeros(len(at), dtype=bool)
+        goes_on[1:] = same & ((is_window & (is_again | goes_up)) | is_validation)
+        goes_on[1:] &= ~is_found[1:] & ~is_found[:-1]
+        heads = np.flatnonzero(~goes_on)
+        counts = np.diff(np.append(heads, len(at)))
+        tails = heads + counts - 1
+        later_zero = from_zero & goes_on
+        later_zero[1:] &= end[1:] != end[:-1]
+        means = np.add.reduceat(later_zero, heads) > 0
+        return map(
+            _Head,
+            counts.tolist(),
+            kind[heads].tolist(),
+            epoch[heads].tolist(),
+            source[heads].tolist(),
+            line[heads].tolist(),
+            line[tails].tolist(),
+            zip(start[heads].tolist(), end[heads].tolist(), speed[heads].tolist(), strict=True),
+            zip(start[tails].tolist(), end[tails].tolist(), speed[tails].tolist(), strict=True),
+            from_zero[heads].tolist(),
+            means.tolist(),
+        )
+
+    def _closing(self, source: int) -> tuple[str, float]:
+        epochs: Epochs = self.epochs
+        return self.names[epochs.metric[source]], float(epochs.value[source])
+
+    def take(self, index: int, placed: Placed) -> None:
+        """Take in where one of the stretches has its place."""
+        self.placed[index] = placed
+        self.unsettled -= 1
+
+
+def settle(placed: list[Placed]) -> None:
+    """Tell the blocks what a tracker has settled of their stretches."""
+    for one in placed:
+        block, index = one.stretch.payload
+        block.take(index, one)
+
+
+def _join(ours: Any, wholes: Any, found: list[Any]) -> Any:
+    """One array of the canonical speeds', the canonical epochs' and the found items' values."""
+    return np.concatenate([ours, wholes, np.array(found, dtype=ours.dtype)])
+
+
+def _window(bounds: tuple[int, int, float]) -> Window:
+    start, end, speed = bounds
+    return Window(None if start == MISSING else start, end, speed)
+
+
+def _or_missing(value: int | None) -> int:
+    return MISSING if value is None else value

@@ -1,0 +1,553 @@
+r"""The vectorised engine: all lines of a block advance in step, each with a cursor of its own.
+
+It reads what `Module.fit` and Speedometer write, and of that only what it is certain of:
+
+    <prefix>Epoch[3] Batch [0-20]\tSpeed: 257.26 samples/sec\taccuracy=0.968571\tloss=0.11
+    <prefix>Epoch[3] Train-accuracy=0.968571        and Validation-
+    <prefix>Epoch[3] Time cost=12.345
+
+Any other line is left to the rules of `dialects.module`, which define what lines mean. Eight bytes
+are gathered at each cursor at once; runs of digits are found and turned into integers by arithmetic
+on these words. A number is an integer of at most 15 digits over a power of ten, which divides to
+the very float that Python reads. What stands between the numbers is compared with literals seen
+before: the first line of its kind is read by its rule, which teaches them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fitlog_parsers.dialects.module import split_epoch_metric, split_fields
+from fitlog_parsers.grammar import FLOAT
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Words = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+# So many bytes behind a block can be gathered without a look at its end.
+PADDING: Final = 512
+TRAIN, VALIDATION, TIME_COST = 0, 1, 2
+_MOST_LITERALS: Final = 1024
+_LONGEST_LITERAL: Final = 256
+_MOST_FIELDS: Final = 64
+# Lines of a block that are looked at one by one before the rest is left to the rules.
+_MOST_FAILURES: Final = 8
+
+
+class Epochs(NamedTuple):
+    """Lines about whole epochs: `kind` is TRAIN, VALIDATION or TIME_COST, `metric` a name's code.
+
+    `begin`, `end`: where the record stands in the block.
+    """
+
+    line: Ints
+    epoch: Ints
+    kind: Ints
+    metric: Ints
+    value: Floats
+    begin: Ints
+    end: Ints
+
+
+class Speeds(NamedTuple):
+    """Speed lines; `batch_start` is -1 where the line states none, `fields` counts its metrics.
+
+    `metric` (a name's code) and `value` hold the metrics of all lines, one line's after another's.
+    """
+
+    line: Ints
+    epoch: Ints
+    batch_start: Ints
+    batch_end: Ints
+    samples_per_sec: Floats
+    fields: Ints
+    metric: npt.NDArray[np.int32]
+    value: Floats
+
+
+class Canonical(NamedTuple):
+    """What was read of a block; lines count from 0, and `accepted` says which were read."""
+
+    accepted: Bools
+    speeds: Speeds
+    epochs: Epochs
+
+    def until(self, count: int) -> Canonical:
+        """What was read of the first `count` lines."""
+        lines, wholes = (
+            int(np.searchsorted(part.line, count)) for part in (self.speeds, self.epochs)
+        )
+        values = int(self.speeds.fields[:lines].sum())
+        speeds: Any = [c[:lines] for c in self.speeds[:6]] + [c[:values] for c in self.speeds[6:]]
+        epochs: Any = [column[:wholes] for column in self.epochs]
+        return Canonical(self.accepted[:count], Speeds(*speeds), Epochs(*epochs))
+
+
+def _word(text: bytes) -> np.uint64:
+    return np.uint64(int.from_bytes(text, "little"))
+
+
+def _mask(count: int) -> np.uint64:
+    return np.uint64((1 << 8 * count) - 1)
+
+
+_BYTE, _TWO_BYTES = _mask(1), _mask(2)
+_ZERO, _ONE, _THREE, _SEVEN, _EIGHT = (np.uint64(n) for n in (0, 1, 3, 7, 8))
+_TEN, _SIXTEEN, _32, _56, _64 = (np.uint64(n) for n in (10, 16, 32, 56, 64))
+_LF, _CRLF = np.uint64(10), _word(b"\r\n")
+_DASH, _DOT, _MINUS = (np.uint64(ord(c)) for c in "-.-")
+_EPOCH_MASK, _BATCH_MASK, _SEC_MASK = _mask(6), _mask(7), _mask(4)
+EPOCH: Final = b"Epoch["
+_EPOCH, _BATCH = _word(EPOCH), _word(b"Batch [")
+_END_OF_EPOCH = _word(b"] ")
+_B, _END_OF_BOUNDS = np.uint64(ord("B")), np.uint64(ord("]"))
+_SPEED_AFTER_TAB, _SPEED_AFTER_BLANK = _word(b"\tSpeed: "), _word(b" Speed: ")
+_SAMPLES, _PER_SEC = _word(b" samples"), _word(b"/sec")
+_NAN, _INF, _THREE_BYTES = _word(b"nan"), _word(b"inf"), _mask(3)
+# Digits, by arithmetic on eight bytes (after Lemire, "Quickly parsing eight digits", 2018).
+_ADD_46, _ASCII_0, _HIGH_BITS = (np.uint64(0x0101010101010101 * n) for n in (0x46, 0x30, 0x80))
+_LOW_BITS, _EACH_BYTE = (np.uint64(0x0101010101010101 * n) for n in (0x0F, 0x01))
+_PAIRS = np.uint64(0x000000FF000000FF)
+_TIMES_1, _TIMES_2 = np.uint64(100 + (1000000 << 32)), np.uint64(1 + (10000 << 32))
+# `0.968571`: the form that nearly all values have, one digit and six decimals.
+_UNIT_FORM = _word(b"0.000000")
+_UNIT_ADD, _UNIT_TEST = _word(b"\x06\x00\x06\x06\x06\x06\x06\x06"), _word(b"\xf0\xff" + b"\xf0" * 6)
+_FIRST_BYTE, _LAST_SIX_BYTES = _mask(1), np.uint64(0xFFFFFFFFFFFF0000)
+_INT_POWERS = np.array([10**i for i in range(9)], dtype="u8")
+_FLOAT_POWERS = _INT_POWERS.astype("f8")
+_FLOAT = re.compile(FLOAT.encode() + rb"(?=[ \t\r\n])")
+
+
+@dataclass(slots=True)
+class _Literal:
+    """What stands before a value, as words to compare with, and what it means."""
+
+    text: bytes
+    metric: int
+    kind: int
+    words: list[tuple[np.uint64, np.uint64 | None]]
+
+    @classmethod
+    def of(cls, text: bytes, metric: int, kind: int) -> _Literal:
+        pieces = [text[i : i + 8] for i in range(0, len(text), 8)]
+        words = [(_word(p), None if len(p) == 8 else _mask(len(p))) for p in pieces]
+        return cls(text, metric, kind, words)
+
+
+class Lockstep:
+    """Reads blocks, and learns from each; `names` are the metrics' names by code."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+        self._literals: list[_Literal] = []
+        self._known: dict[tuple[bytes, bool], int] = {}
+        self._usual: dict[int, list[int]] = {}
+        self._unit_slots: dict[int, bool] = {}
+
+    def read(self, data: bytes, begins: Ints, count: int) -> Canonical:
+        """Read the lines whose record begins at `begins`, in a block of `count` lines.
+
+        `data` has PADDING bytes behind its lines; a line without a record has -1 in `begins`.
+        """
+        self._data = data
+        self._bytes = np.frombuffer(data, dtype="u1")
+        self._words: Any = np.ndarray((len(data) - 8,), "<u8", data, 0, (1,))
+        self._accepted = np.zeros(count, dtype=bool)
+        line = np.flatnonzero(begins >= 0)
+        begin = begins[line]
+        epoch, cursor, word, digits = self._integer(begin + 6)
+        ok = (word & _TWO_BYTES) == _END_OF_EPOCH
+        ok &= (digits - _ONE) < _SEVEN
+        is_speed = ((word >> _SIXTEEN) & _BYTE) == _B
+        is_speed &= ok
+        ok &= ~is_speed
+        cursor += 2
+        if is_speed.all():
+            speeds = self._read_speeds(line, epoch, cursor)
+        else:
+            speeds = self._read_speeds(line[is_speed], epoch[is_speed], cursor[is_speed])
+        epochs = self._read_epochs(line[ok], epoch[ok], begin[ok], cursor[ok])
+        self._accepted[speeds.line] = True
+        self._accepted[epochs.line] = True
+        return Canonical(self._accepted, speeds, epochs)
+
+    def _read_speeds(self, line: Ints, epoch: Ints, cursor: Ints) -> Speeds:
+        words = self._words
+        ok = (words[cursor] & _BATCH_MASK) == _BATCH
+        start, cursor, word, digits = self._integer(cursor + 7)
+        ok &= (digits - _ONE) < _SEVEN
+        after = word & _BYTE
+        is_range = after == _DASH
+        if is_range.all():
+            end, cursor, word, digits = self._integer(cursor + 1)
+            ok &= (digits - _ONE) < _SEVEN
+            ok &= (word & _BYTE) == _END_OF_BOUNDS
+        elif not is_range.any():
+            start, end = np.full(len(cursor), -1), start
+            ok &= after == _END_OF_BOUNDS
+        else:
+            second, past, word, digits = self._integer(cursor + 1)
+            range_ok = ((digits - _ONE) < _SEVEN) & ((word & _BYTE) == _END_OF_BOUNDS)
+            ok &= np.where(is_range, range_ok, after == _END_OF_BOUNDS)
+            end = np.where(is_range, second, start)
+            start = np.where(is_range, start, -1)
+            cursor = np.where(is_range, past, cursor)
+        cursor = cursor + 1
+        word = words[cursor]
+        ok &= (word == _SPEED_AFTER_TAB) | (word == _SPEED_AFTER_BLANK)
+        speed, cursor, decimals = self._decimal(cursor + 8)
+        ok &= decimals == 2
+        ok &= words[cursor] == _SAMPLES
+        ok &= (words[cursor + 8] & _SEC_MASK) == _PER_SEC
+        cursor += 12
+        if not ok.all():
+            line, epoch, start, end = line[ok], epoch[ok], start[ok], end[ok]
+            speed, cursor = speed[ok], cursor[ok]
+        alive, fields, metric, value = self._read_fields(cursor)
+        if alive is not None:
+            line, epoch, start, end = line[alive], epoch[alive], start[alive], end[alive]
+            speed = speed[alive]
+        return Speeds(line, epoch, start, end, speed, fields, metric, value)
+
+    def _read_fields(
+        self, cursor: Ints
+    ) -> tuple[Bools | None, Ints, npt.NDArray[np.int32], Floats]:
+        """The metrics at the end of speed lines.
+
+        Gives which lines could be read (None for all), and for these the number of metrics, and
+        the metrics' codes and values, one line's after another's.
+        """
+        count = len(cursor)
+        steps: list[tuple[Ints | None, Any, Floats]] = []
+        dead: list[Ints] = []
+        lanes: Ints | None = None  # the lines that still have fields; None for all
+        first_tab: Bools | None = None
+        word = self._words[cursor]
+        for slot in range(_MOST_FIELDS + 1):
+            done = (word & _BYTE) == _LF
+            done |= (word & _TWO_BYTES) == _CRLF
+            if done.all():
+                break
+            if done.any():
+                go = ~done
+                lanes = np.flatnonzero(go) if lanes is None else lanes[go]
+                cursor, word = cursor[go], word[go]
+                first_tab = first_tab[go] if first_tab is not None else None
+            if slot == _MOST_FIELDS:
+                dead.append(np.arange(count) if lanes is None else lanes)
+                break
+            # Fields are all set off by tabs or all by blanks: a rule of the module dialect.
+            is_tab = (word & _BYTE) == np.uint64(9)
+            if first_tab is None:
+                first_tab = is_tab
+            code, cursor, ok = self._match_literal(cursor, slot, is_field=True)
+            mixed = is_tab != first_tab
+            if mixed.any():
+                ok = ~mixed if ok is None else ok & ~mixed
+            value, cursor, bad, word = self._value(cursor, slot)
+            if bad is not None:
+                ok = ~bad if ok is None else ok & ~bad
+            if ok is not None and not ok.all():
+                every = np.arange(count) if lanes is None else lanes
+                dead.append(every[~ok])
+                lanes, cursor, value, word = every[ok], cursor[ok], value[ok], word[ok]
+                code = code if isinstance(code, int) else code[ok]
+                first_tab = first_tab[ok]
+            steps.append((lanes, code, value))
+        return _flatten(count, steps, dead)
+
+    def _read_epochs(self, line: Ints, epoch: Ints, begin: Ints, cursor: Ints) -> Epochs:
+        code, cursor, ok = self._match_literal(cursor, -1, is_field=False)
+        codes = np.full(len(line), code, dtype="i8") if isinstance(code, int) else code
+        kinds = np.array([literal.kind for literal in self._literals] or [0])
+        metrics = np.array([literal.metric for literal in self._literals] or [0])
+        kind = kinds[codes]
+        value, end, bad, word = self._value(cursor, -1)
+        good = np.ones(len(line), dtype=bool) if ok is None else ok
+        if bad is not None:
+            good = good & ~bad
+        good = good & (((word & _BYTE) == _LF) | ((word & _TWO_BYTES) == _CRLF))
+        # A time has no sign and no exponent, and three decimals.
+        first = self._bytes[cursor]
+        is_time = (self._bytes[end - 4] == ord(".")) & (first >= ord("0")) & (first <= ord("9"))
+        good &= is_time | (kind != TIME_COST)
+        if not good.all():
+            line, epoch, kind, codes = line[good], epoch[good], kind[good], codes[good]
+            value, begin, end = value[good], begin[good], end[good]
+        return Epochs(line, epoch, kind, metrics[codes], value, begin, end)
+
+    def _integer(self, cursor: Ints) -> tuple[Ints, Ints, Words, Words]:
+        """An integer, the cursor behind it, the bytes from there on, the number of its digits."""
+        word = self._words[cursor]
+        digits = _count_digits(word)
+        bits = digits << _THREE
+        value = _from_digits(word, bits)
+        word >>= bits
+        return value.view("i8"), cursor + digits.view("i8"), word, digits
+
+    def _decimal(self, cursor: Ints) -> tuple[Floats, Ints, Ints]:
+        """A number with a point: its value, the cursor behind it, and its decimals, -1: none."""
+        word = self._words[cursor]
+        digits = _count_digits(word)
+        bits = digits << _THREE
+        mantissa = _from_digits(word, bits)
+        word >>= bits
+        ok = (word & _BYTE) == _DOT
+        ok &= (digits - _ONE) < _EIGHT
+        cursor = cursor + digits.view("i8")
+        cursor += 1
+        word = self._words[cursor]
+        decimals = _count_digits(word)
+        ok &= decimals < _EIGHT
+        fraction = _from_digits(word, decimals << _THREE)
+        power = decimals & _SEVEN
+        mantissa *= _INT_POWERS[power]
+        mantissa += fraction
+        value = mantissa.astype("f8")
+        value /= _FLOAT_POWERS[power]
+        cursor += decimals.view("i8")
+        return value, cursor, np.where(ok, decimals.view("i8"), -1)
+
+    def _value(self, cursor: Ints, slot: int) -> tuple[Floats, Ints, Bools | None, Words]:
+        """A metric's value: the value, the cursor behind it, which are none, the word behind."""
+        if self._unit_slots.get(slot, True):
+            pair: Any = np.ndarray((len(self._data) - 16,), "V16", self._data, 0, (1,))[cursor]
+            both = pair.view("<u8").reshape(-1, 2)
+            word, after = both[:, 0] ^ _UNIT_FORM, both[:, 1]
+            other = ((word + _UNIT_ADD) | word) & _UNIT_TEST != _ZERO
+            ends = after & _BYTE
+            other |= ends > _32
+            whole = (word & _FIRST_BYTE) << _EIGHT
+            word &= _LAST_SIX_BYTES
+            word |= whole
+            value = _from_eight_digits(word).astype("f8")
+            value /= 1e6
+            if not other.any():
+                return value, cursor + 8, None, after
+            rest = np.flatnonzero(other)
+            self._unit_slots[slot] = 2 * len(rest) < len(cursor)
+            values, ends_at, bad = self._any_value(cursor[rest])
+            cursor = cursor + 8
+            value[rest], cursor[rest] = values, ends_at
+            after = after.copy()
+            after[rest] = self._words[ends_at]
+            if not bad.any():
+                return value, cursor, None, after
+            is_bad = np.zeros(len(cursor), dtype=bool)
+            is_bad[rest] = bad
+            return value, cursor, is_bad, after
+        value, cursor, bad = self._any_value(cursor)
+        return value, cursor, bad if bad.any() else None, self._words[cursor]
+
+    def _any_value(self, cursor: Ints) -> tuple[Floats, Ints, Bools]:
+        begin = cursor
+        negative = (self._words[cursor] & _BYTE) == _MINUS
+        any_negative = bool(negative.any())
+        if any_negative:
+            cursor = cursor + negative
+        value, end, decimals = self._decimal(cursor)
+        if any_negative:
+            np.negative(value, out=value, where=negative)
+        bad = decimals < 0
+        bad |= (self._words[end] & _BYTE) > _32
+        odd = np.flatnonzero(bad)
+        if not len(odd):
+            return value, end, bad
+        word = self._words[cursor[odd]] & _THREE_BYTES
+        is_nan, is_inf = word == _NAN, word == _INF
+        found = is_nan | is_inf
+        at = odd[found]
+        value[at] = np.where(is_nan, np.nan, np.where(negative[odd], -np.inf, np.inf))[found]
+        end[at] = cursor[at] + 3
+        bad[at] = (self._words[end[at]] & _BYTE) > _32
+        for i in odd[~found].tolist():
+            start = int(begin[i])
+            match = _FLOAT.match(self._data, start, start + _LONGEST_LITERAL)
+            if match is not None:
+                value[i], end[i], bad[i] = float(match[0]), match.end(), False
+        return value, end, bad
+
+    def _match_literal(
+        self, cursor: Ints, slot: int, *, is_field: bool
+    ) -> tuple[Any, Ints, Bools | None]:
+        """Which literal stands at each cursor: its code, the cursor behind it, and which failed.
+
+        The code is one integer where all lines have the same, else an array.
+        """
+        usual = self._usual.setdefault(slot, [])
+        tried: set[int] = set()
+        todo: Ints | None = None  # the lines not matched so far; None for all
+        codes = np.zeros(0, dtype="i8")
+        behind = cursor
+        order = list(usual)
+        failed: list[Ints] = []
+        while True:
+            for code in order:
+                tried.add(code)
+                literal = self._literals[code]
+                hit = self._stands(literal, cursor if todo is None else cursor[todo])
+                if todo is None:
+                    if hit.all():
+                        return self._metric_or_code(code, slot), cursor + len(literal.text), None
+                    if not hit.any():
+                        continue
+                    codes = np.where(hit, code, -1)
+                    behind = cursor + np.where(hit, len(literal.text), 0)
+                    todo = np.flatnonzero(~hit)
+                else:
+                    codes[todo[hit]] = code
+                    behind[todo[hit]] += len(literal.text)
+                    todo = todo[~hit]
+                if not len(todo) and not failed:
+                    self._prefer(usual, int(codes[-1]))
+                    return self._metrics_or_codes(codes, slot), behind, None
+            if todo is None:
+                todo = np.arange(len(cursor))
+                codes, behind = np.full(len(cursor), -1), cursor.copy()
+            order = []
+            while len(todo) and not order and len(failed) < _MOST_FAILURES:
+                learned = self._learn(int(cursor[todo[0]]), is_field=is_field)
+                if learned is None or learned in tried:
+                    failed.append(todo[:1])
+                    todo = todo[1:]
+                else:
+                    usual.append(learned)
+                    order = [learned]
+            if not order:
+                break
+        ok = np.ones(len(cursor), dtype=bool)
+        for lanes in (*failed, todo):
+            ok[lanes] = False
+            codes[lanes] = 0
+        return self._metrics_or_codes(codes, slot), behind, ok
+
+    def _stands(self, literal: _Literal, cursor: Ints) -> Bools:
+        count = len(literal.words)
+        view: Any = np.ndarray((len(self._data) - 8 * count,), f"V{8 * count}", self._data, 0, (1,))
+        gathered = view[cursor].view("<u8").reshape(-1, count)
+        hit: Bools | None = None
+        for i, (word, mask) in enumerate(literal.words):
+            column = gathered[:, i] if mask is None else gathered[:, i] & mask
+            same = column == word
+            hit = same if hit is None else hit & same
+        assert hit is not None  # noqa: S101  # no literal is empty
+        return hit
+
+    def _metric_or_code(self, code: int, slot: int) -> int:
+        return code if slot < 0 else self._literals[code].metric
+
+    def _metrics_or_codes(self, codes: Ints, slot: int) -> Ints:
+        if slot < 0 or not self._literals:
+            return codes
+        return np.array([literal.metric for literal in self._literals])[codes]
+
+    def _prefer(self, usual: list[int], code: int) -> None:
+        """What stood there last stands there next, most likely."""
+        if usual[0] != code:
+            usual.remove(code)
+            usual.insert(0, code)
+
+    def _learn(self, at: int, *, is_field: bool) -> int | None:
+        """The literal at `at`, as the module dialect reads the line; None where it reads none."""
+        end = self._data.index(b"\n", at) if b"\n" in self._data[at : at + 8192] else at
+        text = self._data[at:end]
+        if not text.isascii():
+            return None
+        split = split_fields if is_field else split_epoch_metric
+        found = split(text.decode())
+        if found is None:
+            return None
+        literal, kind, name = found
+        key = (literal.encode(), is_field)
+        if key in self._known:
+            return self._known[key]
+        if len(literal) > _LONGEST_LITERAL or len(self._literals) >= _MOST_LITERALS:
+            return None
+        metric = self.code_of(name)
+        self._known[key] = len(self._literals)
+        self._literals.append(_Literal.of(literal.encode(), metric, kind))
+        return self._known[key]
+
+    def code_of(self, name: str) -> int:
+        """The code of a metric's name."""
+        if name not in self._codes:
+            self._codes[name] = len(self.names)
+            self.names.append(name)
+        return self._codes[name]
+
+
+def _count_digits(word: Words) -> Words:
+    """How many digits each word begins with, 0 to 8."""
+    no_digit = word + _ADD_46
+    no_digit |= word - _ASCII_0
+    no_digit &= _HIGH_BITS
+    no_digit >>= _SEVEN
+    below = no_digit - _ONE
+    np.invert(no_digit, out=no_digit)
+    below &= no_digit
+    below &= _EACH_BYTE
+    below *= _EACH_BYTE
+    below >>= _56
+    return below
+
+
+def _from_digits(word: Words, bits: Words) -> Words:
+    """The integer of the digits in the first `bits` bits of each word."""
+    value = word & _LOW_BITS
+    value <<= _64 - bits
+    return _from_eight_digits(value)
+
+
+def _from_eight_digits(value: Words) -> Words:
+    """The integer of eight bytes that are digits' values, the first the highest."""
+    high = value >> _EIGHT
+    value *= _TEN
+    value += high
+    high = value >> _SIXTEEN
+    high &= _PAIRS
+    high *= _TIMES_2
+    value &= _PAIRS
+    value *= _TIMES_1
+    value += high
+    value >>= _32
+    return value
+
+
+def _flatten(
+    count: int, steps: list[tuple[Ints | None, Any, Floats]], dead: list[Ints]
+) -> tuple[Bools | None, Ints, npt.NDArray[np.int32], Floats]:
+    """The fields, read slot by slot, in the order of their lines."""
+    if not dead and all(lanes is None for lanes, _, _ in steps):
+        fields = np.full(count, len(steps))
+        metric = np.empty((count, len(steps)), dtype="i4")
+        value = np.empty((count, len(steps)))
+        for slot, (_, code, values) in enumerate(steps):
+            metric[:, slot], value[:, slot] = code, values
+        return None, fields, metric.ravel(), value.ravel()
+    alive = np.ones(count, dtype=bool)
+    for lanes in dead:
+        alive[lanes] = False
+    fields = np.zeros(count, dtype="i8")
+    for step_lanes, _, _ in steps:
+        if step_lanes is None:
+            fields += 1
+        else:
+            fields[step_lanes] += 1
+    fields[~alive] = 0
+    first = np.cumsum(fields) - fields
+    flat_metric = np.empty(int(fields.sum()), dtype="i4")
+    flat_value = np.empty(len(flat_metric))
+    for slot, (step_lanes, code, values) in enumerate(steps):
+        lanes = np.arange(count) if step_lanes is None else step_lanes
+        live = alive[lanes]
+        at = first[lanes[live]] + slot
+        flat_metric[at] = code if isinstance(code, int) else code[live]
+        flat_value[at] = values[live]
+    return alive, fields[alive], flat_metric, flat_value

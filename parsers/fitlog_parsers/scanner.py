@@ -1,0 +1,207 @@
+"""One line in, what it says out: finds where records begin and tries the rules there.
+
+A line may hold several records, glued by a torn write, or a record behind other output. What
+resembles a record and is read by no rule is reported, never passed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections import Counter
+from typing import Final, NamedTuple
+
+from fitlog_parsers.entries import Unparsed
+from fitlog_parsers.grammar import Dialect, Rule
+from fitlog_parsers.lines import KEPT_BYTES, MAX_LINE_BYTES
+from fitlog_parsers.prefix import ANSI
+from fitlog_parsers.records import Record
+
+_MOST_UNREAD_STARTS: Final = 100
+# Text of this kind that no rule reads is reported, not passed over.
+RESEMBLES_RECORD: Final = (
+    r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
+)
+_RESEMBLES_RECORD: Final = re.compile(RESEMBLES_RECORD)
+
+
+class Found(NamedTuple):
+    """The records of one place in a line, with the text before them; `node`: stated by them."""
+
+    before: str
+    records: tuple[Record, ...]
+    node: int | None
+    rule: Rule
+
+
+class Heading(NamedTuple):
+    """A line that said where the lines below it belong."""
+
+    rule: Rule
+    dialect: str
+    epoch: int | None
+
+
+class Scanner:
+    """Reads lines in order.
+
+    `heading` is the line whose rules for the lines below are in force, `rule_lines` counts records
+    by dialect and rule, `dialect_lines` the lines with a record by dialect.
+    """
+
+    def __init__(self, dialects: tuple[Dialect, ...]) -> None:
+        self.heading: Heading | None = None
+        self.rule_uses: Counter[tuple[str, str]] = Counter()
+        self.dialect_lines: Counter[str] = Counter()
+        self._rules = _by_start(dialects)
+        starts = sorted(self._rules, key=len, reverse=True)
+        self.starts = "|".join(map(re.escape, starts)) or "(?!)"
+        self._starts = re.compile(self.starts)
+
+    def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Found | Unparsed]:
+        """What line `number` says; `ended` is False for a last line without its end."""
+        if len(raw) > MAX_LINE_BYTES:
+            return [too_long(number, raw)]
+        text = decode(raw)
+        if "\x1b" in text:
+            text = ANSI.sub("", text)
+        if self.heading and (found := self._scan_below(number, text)) is not None:
+            return found
+        return self._scan(number, text, ended=ended)
+
+    def _scan(self, number: int, text: str, *, ended: bool) -> list[Found | Unparsed]:
+        found: list[Found | Unparsed] = []
+        dialects: set[str] = set()
+        begin = after = 0  # where to look for the next start, and where the last record ended
+        unread = 0  # starts passed since then that no rule reads
+        while (start := self._starts.search(text, begin)) is not None:
+            begin = start.start()
+            matched = self._match(text, begin, start[0])
+            if matched is None:
+                unread, begin = unread + 1, start.end()
+                if unread > _MOST_UNREAD_STARTS:  # no log: the time must stay linear
+                    break
+                continue
+            before = text[after:begin]
+            if before:
+                torn_off = after > 0 and before[0] == "\t"
+                found += _pass_over(number, before, unread=unread > 0, is_rest=torn_off)
+            rule, dialect, match = matched
+            records, end = rule.build(match), match.end()
+            if rule.opens:
+                self.heading = Heading(rule, dialect, _epoch_of(match, self.heading))
+            if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
+                records, whole = self._read_whole_part(text, begin, end, start[0])
+                found.append(_unparsed(number, text[whole:end], "cut within this number"))
+            if records or rule.opens:
+                dialects.add(dialect)
+                self.rule_uses[dialect, rule.name] += 1
+            if records:
+                found.append(Found(before, records, _node_of(match), rule))
+            begin, after, unread = end, end, 0
+        if after < len(text):
+            found += _pass_over(number, text[after:], unread=unread > 0, is_rest=after > 0)
+        for dialect in dialects:
+            self.dialect_lines[dialect] += 1
+        return found
+
+    def _scan_below(self, number: int, text: str) -> list[Found | Unparsed] | None:
+        """What a line below a heading says; None where it is a line of its own."""
+        heading = self.heading
+        assert heading is not None  # noqa: S101  # the caller's condition
+        for rule in heading.rule.opens:
+            match = rule.pattern.match(text)
+            if match is None:
+                continue
+            self.dialect_lines[heading.dialect] += 1
+            self.rule_uses[heading.dialect, rule.name] += 1
+            if rule.opens:
+                self.heading = Heading(rule, heading.dialect, _epoch_of(match, heading))
+            records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
+            found: list[Found | Unparsed] = []
+            if records:
+                found.append(Found(text[: match.start()], records, _node_of(match), rule))
+            rest = text[match.end() :]
+            return found + (_pass_over(number, rest, unread=False, is_rest=True) if rest else [])
+        if not heading.rule.stays:
+            self.heading = None
+        return None
+
+    def _match(
+        self, text: str, begin: int, start: str, end: int = sys.maxsize
+    ) -> tuple[Rule, str, re.Match[str]] | None:
+        for rule, dialect in self._rules[start]:
+            if (match := rule.pattern.match(text, begin, end)) is not None:
+                return rule, dialect, match
+        return None
+
+    def _read_whole_part(
+        self, text: str, begin: int, end: int, start: str
+    ) -> tuple[tuple[Record, ...], int]:
+        """The records of a torn record without its last field, and where they end."""
+        cut = max(text.rfind("\t", begin, end), text.rfind(" ", begin, end))
+        found = self._match(text, begin, start, cut) if cut > begin else None
+        if found is None:
+            return (), begin
+        rule, _, match = found
+        return rule.build(match), match.end()
+
+
+def too_long(number: int, raw: bytes) -> Unparsed:
+    """The report of a line beyond the bound; `raw` is its beginning at least."""
+    text = decode(raw[:KEPT_BYTES])
+    return _unparsed(number, text, f"a line of more than {MAX_LINE_BYTES:,} bytes")
+
+
+def decode(raw: bytes) -> str:
+    r"""The text of a line; bytes that are no UTF-8 are written out, as `\xff`."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _pass_over(number: int, text: str, *, unread: bool, is_rest: bool) -> list[Found | Unparsed]:
+    """Text beside records: free, unless it resembles a record or is the rest of one."""
+    if text.isspace():
+        return []
+    if unread or _RESEMBLES_RECORD.search(text):
+        return [_unparsed(number, text, "no rule reads this")]
+    return [_unparsed(number, text, "text after the record")] if is_rest else []
+
+
+def _unparsed(number: int, text: str, reason: str) -> Unparsed:
+    text = text.strip()
+    shown = text if len(text) <= KEPT_BYTES else f"{text[:KEPT_BYTES]}..."
+    return Unparsed(line=number, text=shown, reason=reason)
+
+
+def _epoch_of(match: re.Match[str], above: Heading | None) -> int | None:
+    epoch = match.groupdict().get("epoch")
+    return int(epoch) if epoch is not None else above.epoch if above else None
+
+
+def _node_of(match: re.Match[str]) -> int | None:
+    if "node" not in match.re.groupindex or match["node"] is None:
+        return None
+    return int(match["node"])
+
+
+def _with_epoch(record: Record, epoch: int | None) -> Record:
+    return record if record.epoch is not None else dataclasses.replace(record, epoch=epoch)
+
+
+def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]]:
+    """The rules to try at each start, in order; a longer start may stand where a shorter does."""
+    first: dict[int, tuple[Rule, str]] = {}
+    for dialect in dialects:
+        for rule in dialect.rules:
+            first.setdefault(id(rule), (rule, dialect.name))
+    starts = {start for rule, _ in first.values() for start in rule.starts}
+    return {
+        start: [found for found in first.values() if start.startswith(found[0].starts)]
+        for start in starts
+    }
+
+
+def _is_unfinished(text: str, end: int, *, ended: bool) -> bool:
+    """Whether the record that stops at `end` is followed by nothing that its writer wrote."""
+    return not ended if end == len(text) else not text[end].isspace()
