@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fitlog.errors import LogError, NoRecordsError, SettingError
-from fitlog.sources import Source, name_of, read_columns
+from fitlog.sources import Source, name_of, read_columns, size_of
 from fitlog.stats import Pace, measure_pace
 from fitlog.tables import RunLog
 
 MIN_WINDOWS: Final = 5
+_LARGE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +108,14 @@ def _read(source: Source | RunLog) -> _Log:
         findings = list(zip(source.warnings["code"], source.warnings["text"], strict=True))
         unread = len(source.unparsed)
     else:
-        name, read = name_of(source), read_columns([source])
+        # For a log of ordinary size numpy would cost more than it saves.
+        name = name_of(source)
+        read = read_columns([source], bulk=size_of(source) > _LARGE_BYTES)
         speed = read.speed
-        rows = zip(
-            speed.node, speed.run, speed.line, speed.samples_per_sec, speed.split, strict=True
-        )
+        values = (speed.node, speed.run, speed.line, speed.samples_per_sec, speed.split)
+        rows = zip(*(column.tolist() for column in values), strict=True)
         for part in (read.speed, read.metrics, read.events):
-            places += zip(part.node, part.run, strict=True)
+            places += zip(part.node.tolist(), part.run.tolist(), strict=True)
         findings = [(finding.code, finding.text) for _, finding in read.findings]
         unread = len(read.unparsed)
     last_runs: dict[int, int] = {}

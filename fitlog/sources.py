@@ -13,13 +13,14 @@ import lzma
 import os
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, Protocol, cast
 
 from fitlog.errors import LogError
-from fitlog_parsers import Columns, Finding, LogReader, find_dialects
+from fitlog_parsers import ColumnReader, Columns, Dialect, Finding, find_dialects
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
@@ -29,8 +30,38 @@ _LONGEST_MAGIC: Final = 6
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
-def read_columns(sources: Sequence[Source], *, dialect: str | None = None) -> Columns:
+class Reader(Protocol):
+    """What `LogReader` and `BulkReader` have in common."""
+
+    @property
+    def lines(self) -> int:
+        """The lines seen."""
+
+    @property
+    def has_nul(self) -> bool:
+        """Whether a NUL byte was met."""
+
+    @property
+    def dialect_lines(self) -> Counter[str]:
+        """The lines with a record, by dialect."""
+
+    @property
+    def rule_uses(self) -> Counter[tuple[str, str]]:
+        """How often each rule was used, by dialect and rule."""
+
+    def feed(self, data: bytes) -> None:
+        """Read a piece of the log."""
+
+    def close(self) -> None:
+        """Read what is left."""
+
+
+def read_columns(
+    sources: Sequence[Source], *, dialect: str | None = None, bulk: bool = False
+) -> Columns:
     """Read logs one after the other into one set of columns.
+
+    `bulk` chooses the fast reader, which needs numpy; both give the same.
 
     A compressed file that ends too early, or is damaged further on, gives what stands before the
     damage and a finding `damaged`.
@@ -43,12 +74,11 @@ def read_columns(sources: Sequence[Source], *, dialect: str | None = None) -> Co
     dialects = find_dialects(dialect)
     for source in sources:
         columns.begin_file(name_of(source))
-        reader = LogReader(dialects)
+        reader = _reader(columns, dialects, bulk=bulk)
         with _opened(source) as stream:
             damage = _feed(reader, stream, columns)
-        for entry in reader.close():
-            columns.add(entry)
-        columns.end_file(reader.lines, reader.dialect_lines)
+        reader.close()
+        columns.end_file(reader)
         if reader.has_nul and not reader.dialect_lines:
             raise LogError("is binary data, not a log", path=columns.files[-1])
         if damage and not reader.dialect_lines:
@@ -57,7 +87,19 @@ def read_columns(sources: Sequence[Source], *, dialect: str | None = None) -> Co
             columns.add(
                 Finding(code="damaged", line=reader.lines, text=f"the file ends here: {damage}")
             )
+    if bulk:
+        from fitlog_parsers.rows import collect
+
+        collect(columns)
     return columns
+
+
+def _reader(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> Reader:
+    if bulk:
+        from fitlog_parsers.bulk import BulkReader
+
+        return BulkReader(columns, dialects)
+    return ColumnReader(columns, dialects)
 
 
 def name_of(source: Source) -> str:
@@ -70,7 +112,19 @@ def name_of(source: Source) -> str:
     return str(getattr(source, "name", "<stream>"))
 
 
-def _feed(reader: LogReader, stream: io.BufferedIOBase, columns: Columns) -> str:
+def size_of(source: Source) -> int:
+    """The bytes of a file as it lies there, or of bytes; 0 for what cannot be told."""
+    if isinstance(source, bytes):
+        return len(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return 0
+    try:
+        return Path(source).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _feed(reader: Reader, stream: io.BufferedIOBase, columns: Columns) -> str:
     """Read the stream to its end; returns what is wrong with it, or nothing."""
     while True:
         try:
@@ -83,8 +137,7 @@ def _feed(reader: LogReader, stream: io.BufferedIOBase, columns: Columns) -> str
             raise LogError(f"cannot be read: {_reason(error)}", path=columns.files[-1]) from None
         if not chunk:
             return ""
-        for entry in reader.feed(chunk):
-            columns.add(entry)
+        reader.feed(chunk)
 
 
 @contextmanager

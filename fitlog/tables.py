@@ -6,7 +6,6 @@ which works on one log works on the next. A number the log does not state is mis
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -80,7 +79,7 @@ def read_log(source: Source, *, dialect: str | None = None) -> RunLog:
         LogError: the source is missing, unreadable, damaged from its start or not text.
         UnknownDialectError: there is no such dialect.
     """
-    return build_tables(read_columns([source], dialect=dialect), with_file=False)
+    return build_tables(read_columns([source], dialect=dialect, bulk=True), with_file=False)
 
 
 def read_logs(sources: Sequence[Source], *, dialect: str | None = None) -> RunLog:
@@ -89,7 +88,7 @@ def read_logs(sources: Sequence[Source], *, dialect: str | None = None) -> RunLo
     Raises:
         LogError: as `read_log`, naming the file.
     """
-    return build_tables(read_columns(sources, dialect=dialect), with_file=True)
+    return build_tables(read_columns(sources, dialect=dialect, bulk=True), with_file=True)
 
 
 def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
@@ -254,35 +253,37 @@ def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:
     }
 
 
-def _values(column: array[Any]) -> np.ndarray[Any, Any]:
+def _values(column: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    return np.array(column)
+    return np.asarray(column)
 
 
-def _integers(column: array[int]) -> pd.arrays.IntegerArray:
+def _integers(column: Any) -> pd.arrays.IntegerArray:
+    """The column as pandas has it, taken over, with a 0 where it is missing."""
     import numpy as np
     import pandas as pd
 
     from fitlog_parsers import MISSING
 
-    values = np.array(column, dtype="int64")
+    values = np.asarray(column)
     mask = values == MISSING
-    values[mask] = 0
+    if mask.any():
+        values[mask] = 0
     return pd.arrays.IntegerArray(values, mask)
 
 
-def _times(column: array[int]) -> np.ndarray[Any, Any]:
+def _times(column: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    return np.array(column, dtype="int64").view("datetime64[us]")
+    return np.asarray(column).view("datetime64[us]")
 
 
-def _category(codes: array[int], names: Sequence[str]) -> pd.Categorical[str]:
+def _category(codes: Any, names: Sequence[str]) -> pd.Categorical[str]:
     import numpy as np
     import pandas as pd
 
-    return pd.Categorical.from_codes(np.array(codes, dtype="int32"), categories=pd.Index(names))
+    return pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index(names))
 
 
 def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:

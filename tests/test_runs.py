@@ -169,7 +169,8 @@ def test_another_speed_for_the_same_batch_is_kept_and_warned_of_once() -> None:
 
     speeds = [e for e in entries if isinstance(e, Row) and isinstance(e.record, Speed)]
     assert len(speeds) == 4
-    assert [(e.code, e.line) for e in entries if isinstance(e, Finding)] == [("repeated-batch", 2)]
+    found = [(e.code, e.line) for e in entries if isinstance(e, Finding)]
+    assert found == [("repeated-batch", 2), ("interleaved-workers", 4)]
 
 
 def test_a_restart_is_a_finding_that_says_why() -> None:

@@ -11,7 +11,7 @@ from fitlog_parsers.errors import (
     UnknownDialectError,
 )
 from fitlog_parsers.grammar import Dialect, Rule
-from fitlog_parsers.reader import LogReader
+from fitlog_parsers.reader import ColumnReader, LogReader
 from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
 from fitlog_parsers.runs import Finding
 from fitlog_parsers.sniffing import sniff_dialect
@@ -21,6 +21,7 @@ __all__ = [
     "DIALECTS",
     "MISSING",
     "AmbiguousDialectError",
+    "ColumnReader",
     "Columns",
     "Dialect",
     "Entry",

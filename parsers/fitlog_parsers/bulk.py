@@ -47,7 +47,7 @@ class BulkReader:
         self._columns = columns
         self._scanner = Scanner(dialects)
         self._interesting = re.compile(
-            rf"(?:{self._scanner.starts}|\x1b|{_RESEMBLES_IN_BYTES})[^\n]*+".encode()
+            rf"{self._scanner.starts}|\x1b|{_RESEMBLES_IN_BYTES}".encode()
         )
         self._buffer = LineBuffer()
         self._has_canonical = bool(dialects) and dialects[0] is MODULE
@@ -60,6 +60,11 @@ class BulkReader:
     def dialect_lines(self) -> Counter[str]:
         """The lines with a record, by dialect."""
         return self._scanner.dialect_lines
+
+    @property
+    def rule_uses(self) -> Counter[tuple[str, str]]:
+        """How often each rule was used, by dialect and rule."""
+        return self._scanner.rule_uses
 
     def feed(self, data: bytes) -> None:
         """Read a piece of the log, of any length; a megabyte is a good one."""
@@ -170,12 +175,9 @@ class BulkReader:
         """The lines that may hold something besides what was read in lock-step."""
         wanted = accepted & ~known
         rest = np.flatnonzero(~accepted)
-        if len(rest):
-            spans = zip(starts[rest].tolist(), (ends[rest] + 1).tolist(), strict=True)
-            text = b"".join([data[start:end] for start, end in spans])
-            hits = [match.start() for match in self._interesting.finditer(text)]
-            bounds = np.cumsum(ends[rest] + 1 - starts[rest])
-            wanted[rest[np.searchsorted(bounds, hits, side="right")]] = True
+        search = self._interesting.search
+        spans = zip(rest.tolist(), starts[rest].tolist(), ends[rest].tolist(), strict=True)
+        wanted[[i for i, start, end in spans if search(data, start, end)]] = True
         todo: list[int] = np.flatnonzero(wanted).tolist()
         return todo
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import Final
+from typing import Any, Final, Protocol
 
 from fitlog_parsers.entries import Entry, Row, Unparsed
 from fitlog_parsers.records import Event, Metric, Scope, Speed, Split
@@ -25,12 +25,12 @@ class _RowColumns:
     """What every table has: the place of each row. `file` indexes `Columns.files`."""
 
     def __init__(self) -> None:
-        self.file = array("i")
-        self.run = array("q")
-        self.node = array("q")
-        self.epoch = array("q")
-        self.time = array("q")
-        self.line = array("q")
+        self.file: Any = array("i")
+        self.run: Any = array("q")
+        self.node: Any = array("q")
+        self.epoch: Any = array("q")
+        self.time: Any = array("q")
+        self.line: Any = array("q")
 
     def __len__(self) -> int:
         return len(self.line)
@@ -49,10 +49,10 @@ class SpeedColumns(_RowColumns):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batch_start = array("q")
-        self.batch_end = array("q")
-        self.split = array("b")
-        self.samples_per_sec = array("d")
+        self.batch_start: Any = array("q")
+        self.batch_end: Any = array("q")
+        self.split: Any = array("b")
+        self.samples_per_sec: Any = array("d")
 
     def add(self, file: int, row: Row, speed: Speed) -> None:
         """Append one row."""
@@ -68,12 +68,12 @@ class MetricColumns(_RowColumns):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batch_start = array("q")
-        self.batch_end = array("q")
-        self.split = array("b")
-        self.scope = array("b")
-        self.metric = array("i")
-        self.value = array("d")
+        self.batch_start: Any = array("q")
+        self.batch_end: Any = array("q")
+        self.split: Any = array("b")
+        self.scope: Any = array("b")
+        self.metric: Any = array("i")
+        self.value: Any = array("d")
         self.codes: dict[str, int] = {}
 
     @property
@@ -115,11 +115,29 @@ class EventColumns(_RowColumns):
         self.has_value.append(event.value is not None)
 
 
+class Counts(Protocol):
+    """What a reader has counted at the end of a file."""
+
+    @property
+    def lines(self) -> int:
+        """All lines."""
+
+    @property
+    def dialect_lines(self) -> Counter[str]:
+        """The lines with a record, by dialect."""
+
+    @property
+    def rule_uses(self) -> Counter[tuple[str, str]]:
+        """How often each rule was used, by dialect and rule."""
+
+
 class Columns:
     """All that was read of one or many logs.
 
     `unparsed` and `findings` pair an index into `files` with the entry; `lines` counts all lines,
-    `dialect_lines` those with a record by dialect.
+    `dialect_lines` those with a record by dialect; `rule_uses` counts for each file how often each
+    rule was used, by dialect and rule. What `BulkReader` adds lies in `pieces` until
+    `rows.collect` turns the columns of `speed` and `metrics` into numpy arrays.
     """
 
     def __init__(self) -> None:
@@ -129,8 +147,10 @@ class Columns:
         self.events = EventColumns()
         self.unparsed: list[tuple[int, Unparsed]] = []
         self.findings: list[tuple[int, Finding]] = []
+        self.pieces: list[Any] = []
         self.lines = 0
         self.dialect_lines: Counter[str] = Counter()
+        self.rule_uses: list[Counter[tuple[str, str]]] = []
         self._first_finding = 0
 
     def begin_file(self, name: str) -> None:
@@ -138,10 +158,11 @@ class Columns:
         self.files.append(name)
         self._first_finding = len(self.findings)
 
-    def end_file(self, lines: int, dialect_lines: Counter[str]) -> None:
+    def end_file(self, reader: Counts) -> None:
         """Count the lines of the file that was read, and bring its findings into their order."""
-        self.lines += lines
-        self.dialect_lines.update(dialect_lines)
+        self.lines += reader.lines
+        self.dialect_lines.update(reader.dialect_lines)
+        self.rule_uses.append(reader.rule_uses)
         self.findings[self._first_finding :] = sorted(
             self.findings[self._first_finding :], key=lambda found: (found[1].line, found[1].code)
         )

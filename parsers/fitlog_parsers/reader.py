@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+from fitlog_parsers.columns import Columns
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.entries import Entry, Row, Unparsed, settle_records
 from fitlog_parsers.grammar import Dialect
@@ -38,6 +39,11 @@ class LogReader:
     def dialect_lines(self) -> Counter[str]:
         """The lines with a record, by dialect."""
         return self._scanner.dialect_lines
+
+    @property
+    def rule_uses(self) -> Counter[tuple[str, str]]:
+        """How often each rule was used, by dialect and rule."""
+        return self._scanner.rule_uses
 
     def feed(self, data: bytes) -> list[Entry]:
         """Read a piece of the log, of any length."""
@@ -107,6 +113,44 @@ class LogReader:
                 entries.append(first)
             queue.popleft()
         return entries
+
+
+class ColumnReader:
+    """A `LogReader` whose entries go to columns."""
+
+    def __init__(self, columns: Columns, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
+        self._reader = LogReader(dialects)
+        self._columns = columns
+
+    @property
+    def lines(self) -> int:
+        """The lines seen."""
+        return self._reader.lines
+
+    @property
+    def has_nul(self) -> bool:
+        """Whether a NUL byte was met."""
+        return self._reader.has_nul
+
+    @property
+    def dialect_lines(self) -> Counter[str]:
+        """The lines with a record, by dialect."""
+        return self._reader.dialect_lines
+
+    @property
+    def rule_uses(self) -> Counter[tuple[str, str]]:
+        """How often each rule was used, by dialect and rule."""
+        return self._reader.rule_uses
+
+    def feed(self, data: bytes) -> None:
+        """Read a piece of the log, of any length."""
+        for entry in self._reader.feed(data):
+            self._columns.add(entry)
+
+    def close(self) -> None:
+        """Read what is left."""
+        for entry in self._reader.close():
+            self._columns.add(entry)
 
 
 class _Place:

@@ -1,9 +1,11 @@
-"""The rows of a settled block, appended to the columns in the order of their lines."""
+"""The rows of a settled block, in the order of their lines, and the columns made of many blocks.
+
+The rows of one line share most columns. These are kept once for each line until the columns are
+made, when each is written a single time.
+"""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,7 +17,6 @@ from fitlog_parsers.columns import (
     SPLITS,
     Columns,
     MetricColumns,
-    SpeedColumns,
 )
 from fitlog_parsers.entries import Row, settle_records
 from fitlog_parsers.lockstep import TIME_COST, VALIDATION, Bools, Ints
@@ -25,7 +26,6 @@ from fitlog_parsers.runs import Kind
 _WINDOW: Final = SCOPES.index("window")
 _RUNNING: Final = SCOPES.index("running")
 _EPOCH: Final = SCOPES.index("epoch")
-_EVALUATED: Final = SPLITS.index("validation")
 
 
 class _Outcomes(NamedTuple):
@@ -37,8 +37,20 @@ class _Outcomes(NamedTuple):
     is_kept: Bools
 
 
+class Piece(NamedTuple):
+    """The rows of a block; `at` says to which place each row belongs.
+
+    `places` holds the columns that a line's rows share, one entry for each item of the block, then
+    one for each row that the rules found.
+    """
+
+    places: dict[str, Any]
+    speed: dict[str, Any]
+    metrics: dict[str, Any]
+
+
 def write_rows(block: Block, columns: Columns) -> None:
-    """Append the rows of a block of which nothing is unsettled."""
+    """Add the rows of a block of which nothing is unsettled."""
     count = len(block.line)
     if not count:
         return
@@ -48,14 +60,48 @@ def write_rows(block: Block, columns: Columns) -> None:
     speeds, wholes = len(block.speeds.line), len(block.epochs.line)
     lanes, whole_lanes = place[:speeds], place[speeds : speeds + wholes]
     rows = _found_rows(block, place[speeds + wholes :], told)
-    file = len(columns.files) - 1
-    kept = lanes if told.is_kept.all() else lanes[told.is_kept[lanes]]
-    _write_speeds(block, columns.speed, file, kept, rows, told)
-    _write_metrics(block, columns.metrics, file, (lanes, whole_lanes), rows, told)
     events = [row for _, row in rows if isinstance(row.record, Event)]
     events += _time_costs(block, whole_lanes, told.run)
     for row in sorted(events, key=lambda row: row.line):
         columns.add(row)
+    found = [(i, row) for i, row in rows if not isinstance(row.record, Event)]
+    speed_rows = [n for n, (_, row) in enumerate(found) if isinstance(row.record, Speed)]
+    metric_rows = [n for n, (_, row) in enumerate(found) if isinstance(row.record, Metric)]
+    kept = lanes if told.is_kept.all() else lanes[told.is_kept[lanes]]
+    columns.pieces.append(
+        Piece(
+            _places(block, len(columns.files) - 1, found, told.run),
+            _speeds(block, kept, _Found(found, speed_rows, count), told),
+            _metrics(
+                block,
+                (np.repeat(lanes, block.speeds.fields), whole_lanes),
+                _Found(found, metric_rows, count),
+                told,
+                columns.metrics,
+            ),
+        )
+    )
+
+
+def collect(columns: Columns) -> None:
+    """Turn the columns of `speed` and `metrics`, if they lie in pieces, into numpy arrays."""
+    pieces: list[Piece] = columns.pieces
+    if not pieces:
+        return
+    sizes = [len(piece.places["line"]) for piece in pieces]
+    offsets = np.cumsum([0, *sizes])
+    for table, parts in (
+        (columns.speed, [piece.speed for piece in pieces]),
+        (columns.metrics, [piece.metrics for piece in pieces]),
+    ):
+        rows = [part.pop("at") + offset for part, offset in zip(parts, offsets, strict=False)]
+        at = np.concatenate(rows)
+        for name in pieces[0].places:
+            places = np.concatenate([piece.places[name] for piece in pieces])
+            setattr(table, name, places[at])
+        for name in list(parts[0]):
+            setattr(table, name, np.concatenate([part.pop(name) for part in parts]))
+    columns.pieces = []
 
 
 def _outcomes(block: Block) -> _Outcomes:
@@ -109,68 +155,94 @@ def _found_rows(block: Block, places: Ints, told: _Outcomes) -> list[tuple[int, 
     return rows
 
 
-def _write_speeds(
-    block: Block,
-    table: SpeedColumns,
-    file: int,
-    lanes: Ints,
-    rows: list[tuple[int, Row]],
-    told: _Outcomes,
-) -> None:
-    found = [(i, row.record) for i, row in rows if isinstance(row.record, Speed)]
-    at, order = _in_order(lanes, [i for i, _ in found])
-    columns = {
-        **_place(block, file, at, told),
-        "split": told.is_validation[at],
-        "samples_per_sec": block.speed[at],
+class _Found(NamedTuple):
+    """Rows that the rules found: all of them with their items, those that count here, as numbers.
+
+    The places of these rows stand behind those of the block's items, whose number is `first`.
+    """
+
+    all: list[tuple[int, Row]]
+    here: list[int]
+    first: int
+
+    @property
+    def items(self) -> Any:
+        return np.array([self.all[n][0] for n in self.here], dtype="i8")
+
+    @property
+    def places(self) -> Any:
+        return np.array(self.here, dtype="i8") + self.first
+
+    @property
+    def records(self) -> list[Any]:
+        return [self.all[n][1].record for n in self.here]
+
+
+def _places(block: Block, file: int, found: list[tuple[int, Row]], run: Ints) -> dict[str, Any]:
+    records: list[Any] = [row.record for _, row in found]
+    items = np.array([i for i, _ in found], dtype="i8")
+
+    def joined(ours: Ints, own: list[int] | None) -> Ints:
+        return np.concatenate([ours, ours[items] if own is None else np.array(own, dtype="i8")])
+
+    places = {
+        "run": joined(run, None),
+        "node": joined(block.node, None),
+        "epoch": joined(block.epoch, [_or_missing(record.epoch) for record in records]),
+        "time": joined(block.time, None),
+        "line": joined(block.line, None),
+        "batch_start": joined(block.start, [_or_missing(r.batch_start) for r in records]),
+        "batch_end": joined(block.end, [_or_missing(record.batch_end) for record in records]),
     }
-    if found:
-        others = np.flatnonzero(order >= len(lanes))
-        records = [record for _, record in found]
-        _overwrite(columns, others, records)
-        columns["samples_per_sec"][others] = [record.samples_per_sec for record in records]
-    _append(table, columns)
+    places["file"] = np.full(len(places["line"]), file, dtype="i4")
+    return places
 
 
-def _write_metrics(
+def _speeds(block: Block, lanes: Ints, found: _Found, told: _Outcomes) -> dict[str, Any]:
+    order = _order(lanes, found.items)
+    records = found.records
+    speed = [record.samples_per_sec for record in records]
+    split = [SPLITS.index(record.split) for record in records]
+    return {
+        "at": np.concatenate([lanes, found.places])[order],
+        "split": _joined(told.is_validation[lanes].astype("i1"), split)[order],
+        "samples_per_sec": _joined(block.speed[lanes], speed)[order],
+    }
+
+
+def _metrics(
     block: Block,
-    table: MetricColumns,
-    file: int,
     lanes: tuple[Ints, Ints],
-    rows: list[tuple[int, Row]],
+    found: _Found,
     told: _Outcomes,
-) -> None:
-    found = [(i, row.record) for i, row in rows if isinstance(row.record, Metric)]
-    records = [record for _, record in found]
-    speeds, epochs = block.speeds, block.epochs
+    table: MetricColumns,
+) -> dict[str, Any]:
+    epochs, records = block.epochs, found.records
     is_whole = epochs.kind != TIME_COST
-    windows, wholes = np.repeat(lanes[0], speeds.fields), lanes[1][is_whole]
-    at, order = _in_order(np.concatenate([windows, wholes]), [i for i, _ in found])
+    windows, wholes = lanes[0], lanes[1][is_whole]
+    order = _order(np.concatenate([windows, wholes]), found.items)
     names = list(dict.fromkeys([*block.names, *(record.metric for record in records)]))
     codes = {name: code for code, name in enumerate(names)}
-    own_codes = np.array([codes[record.metric] for record in records], dtype="i4")
-    metric = np.concatenate([speeds.metric, epochs.metric[is_whole].astype("i4"), own_codes])
-    own_values = [record.value for record in records]
-    value = np.concatenate([speeds.value, epochs.value[is_whole], own_values])
-    metric, value = metric[order], value[order]
-    columns = {
-        **_place(block, file, at, told),
-        "split": told.is_validation[at].astype("i1"),
-        "scope": np.where(told.is_running[at], _RUNNING, _WINDOW).astype("i1"),
+    metric = np.concatenate(
+        [
+            block.speeds.metric,
+            epochs.metric[is_whole].astype("i4"),
+            np.array([codes[record.metric] for record in records], dtype="i4"),
+        ]
+    )[order]
+    value = np.concatenate([block.speeds.value, epochs.value[is_whole]])
+    split = np.concatenate([told.is_validation[windows], epochs.kind[is_whole] == VALIDATION])
+    scope = np.where(told.is_running[windows], _RUNNING, _WINDOW)
+    scope = np.concatenate([scope, np.full(len(wholes), _EPOCH)]).astype("i1")
+    own_splits = [SPLITS.index(record.split) for record in records]
+    own_scopes = [SCOPES.index(record.scope) for record in records]
+    return {
+        "at": np.concatenate([windows, wholes, found.places])[order],
+        "split": _joined(split.astype("i1"), own_splits)[order],
+        "scope": _joined(scope, own_scopes)[order],
         "metric": _settled_codes(table, metric, names),
-        "value": value,
+        "value": _joined(value, [record.value for record in records])[order],
     }
-    if len(wholes):
-        evaluated = epochs.kind[is_whole] == VALIDATION
-        which = np.concatenate([np.zeros(len(windows), "i1"), 1 + evaluated, [0] * len(found)])
-        which = which[order]
-        columns["split"][which == 2] = _EVALUATED
-        columns["scope"][which > 0] = _EPOCH
-    if found:
-        others = np.flatnonzero(order >= len(windows) + len(wholes))
-        _overwrite(columns, others, records)
-        columns["scope"][others] = [SCOPES.index(record.scope) for record in records]
-    _append(table, columns)
 
 
 def _settled_codes(table: MetricColumns, metric: Ints, names: list[str]) -> Ints:
@@ -196,43 +268,16 @@ def _time_costs(block: Block, lanes: Ints, run: Ints) -> list[Row]:
     return rows
 
 
-def _in_order(ours: Ints, found: list[int]) -> tuple[Ints, Any]:
-    """The items of all rows in the order of their lines, and what brings rows into it."""
-    at = np.concatenate([ours, np.array(found, dtype="i8")])
+def _order(ours: Ints, found: Ints) -> Any:
+    """What brings rows, ours and then those found, into the order of their items."""
+    at = np.concatenate([ours, found])
     if (at[1:] >= at[:-1]).all():
-        return at, np.arange(len(at))
-    order = np.argsort(at, kind="stable")
-    return at[order], order
+        return slice(None)
+    return np.argsort(at, kind="stable")
 
 
-def _place(block: Block, file: int, at: Ints, told: _Outcomes) -> dict[str, Any]:
-    return {
-        "file": np.full(len(at), file, dtype="i4"),
-        "run": told.run[at],
-        "node": block.node[at],
-        "epoch": block.epoch[at],
-        "time": block.time[at],
-        "line": block.line[at],
-        "batch_start": block.start[at],
-        "batch_end": block.end[at],
-    }
-
-
-def _overwrite(columns: dict[str, Any], at: Ints, records: Sequence[Speed | Metric]) -> None:
-    """Records that the rules found say these themselves; an item holds those of its first one."""
-    columns["epoch"][at] = [_or_missing(record.epoch) for record in records]
-    columns["batch_start"][at] = [_or_missing(record.batch_start) for record in records]
-    columns["batch_end"][at] = [_or_missing(record.batch_end) for record in records]
-    columns["split"][at] = [SPLITS.index(record.split) for record in records]
-
-
-def _append(table: SpeedColumns | MetricColumns, columns: dict[str, Any]) -> None:
-    if not len(columns["line"]):
-        return
-    for name, values in columns.items():
-        column: array[Any] = getattr(table, name)
-        whole: Any = np.ascontiguousarray(values, dtype=column.typecode)
-        column.frombytes(memoryview(whole).cast("B"))
+def _joined(ours: Any, found: list[Any]) -> Any:
+    return np.concatenate([ours, np.array(found, dtype=ours.dtype)]) if found else ours
 
 
 def _or_missing(value: int | None) -> int:
