@@ -5,7 +5,8 @@
     metric and value                  a `Metric`
     fields                            text that a splitter takes apart into metrics
     lr                                an `Event` of kind 'lr'
-    seconds, milliseconds             an `Event` of kind 'time_cost', its value in seconds
+    seconds, milliseconds, clock      an `Event` of kind 'time_cost', its value in seconds; a clock
+                                      is written 01:02:03
 
 A splitter is a pattern with the groups `metric` and `value`. A field that is called `lr` is no
 metric, wherever it stands: it is an event.
@@ -31,12 +32,22 @@ def report(
     scope: Scope = "window",
     fields: re.Pattern[str] | None = None,
     prefixes: Mapping[str, Split] | None = None,
+    scopes: Mapping[str, Scope] | None = None,
 ) -> Build:
     """Build a line of numbers about batches, or about a whole epoch where `scope` is 'epoch'.
 
-    `prefixes` maps what a metric's name begins with to the split it is of; the name goes without.
+    `prefixes` maps what a metric's name begins with to the split it is of; the name goes without,
+    but that `test` stays: `Test_acc` is `test-acc`. `scopes` holds the names, as the records have
+    them, of metrics whose scope is another than that of the rest of the line.
     """
-    return partial(_report, split=split, scope=scope, splitter=fields, prefixes=prefixes or {})
+    return partial(
+        _report,
+        split=split,
+        scope=scope,
+        splitter=fields,
+        prefixes=prefixes or {},
+        scopes=scopes or {},
+    )
 
 
 def event(kind: str) -> Build:
@@ -56,6 +67,7 @@ def _report(
     scope: Scope,
     splitter: re.Pattern[str] | None,
     prefixes: Mapping[str, Split],
+    scopes: Mapping[str, Scope],
 ) -> tuple[Record, ...]:
     said = match.groupdict()
     epoch = integer(said.get("epoch"))
@@ -79,20 +91,28 @@ def _report(
             records.append(_lr(f"{name}={value}", epoch, value))
             continue
         prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
+        metric = _without(prefix, name)
         records.append(
             Metric(
                 epoch=epoch,
                 batch_start=batch_start,
                 batch_end=batch_end,
                 split=prefixes[prefix] if prefix else split,
-                scope=scope,
-                metric=name.removeprefix(prefix),
+                scope=scopes.get(metric, scope),
+                metric=metric,
                 value=float(value),
             )
         )
     if lr := said.get("lr"):
         records.append(_lr(f"lr={lr}", epoch, lr))
     return (*records, *_time_cost(match, epoch))
+
+
+def _without(prefix: str, name: str) -> str:
+    """The name that goes into the record; a name that is nothing but its prefix stays."""
+    kept = "test-" if prefix.lower().startswith("test") else ""
+    rest = name.removeprefix(prefix)
+    return kept + rest if rest else name
 
 
 def _event(match: re.Match[str], *, kind: str) -> tuple[Record, ...]:
@@ -118,6 +138,9 @@ def _time_cost(match: re.Match[str], epoch: int | None) -> tuple[Event, ...]:
         seconds = float(said["seconds"])
     elif said.get("milliseconds"):
         seconds = int(said["milliseconds"]) / 1000
+    elif said.get("clock"):
+        hours, minutes, rest = said["clock"].split(":")
+        seconds = int(hours) * 3600 + int(minutes) * 60 + float(rest)
     else:
         return ()
     return (Event(kind="time_cost", text=match[0].strip(), epoch=epoch, value=seconds),)

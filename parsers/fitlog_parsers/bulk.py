@@ -160,7 +160,7 @@ class BulkReader:
                 break
             at += at < len(todo) and todo[at] == i
             if accepted[i]:
-                scanner.heading = None
+                scanner.pass_canonical(data[starts[i] : ends[i]])
                 if not begins.known[i]:
                     self._read_prefix(data[starts[i] : begins.begin[i]], i, begins)
                 continue

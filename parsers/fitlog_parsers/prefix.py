@@ -17,7 +17,10 @@ _TIME = re.compile(
     r"(?<![0-9])([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?+(?![ ]?[AP]M)"
 )
-_NODE = re.compile(r"\bNode\[([0-9]{1,9})\]")
+# `mpirun --tag-output` writes job and rank before every line, also before those within a record.
+_TAG = r"\[[0-9]{1,9},([0-9]{1,9})\]<std(?:out|err)>:"
+_TAGS = re.compile(rf"(?:{_TAG})*+")
+_NODE = re.compile(rf"\bNode\[([0-9]{{1,9}})\]|{_TAG}")
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 # A prefix is short; what lies further back is other output and costs time.
@@ -40,7 +43,13 @@ def parse_prefix(text: str) -> Prefix:
         return _NOTHING
     text = text[-_REACH:]
     nodes = _NODE.findall(text)
-    return Prefix(_time(text), int(nodes[-1]) if nodes else None)
+    return Prefix(_time(text), int("".join(nodes[-1])) if nodes else None)
+
+
+def rank_tag(line: str) -> str:
+    """What mpirun wrote before a line to tell whose it is; empty where it wrote nothing."""
+    tags = _TAGS.match(line)
+    return tags[0] if tags else ""
 
 
 def _time(text: str) -> int | None:

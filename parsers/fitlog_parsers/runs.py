@@ -164,6 +164,12 @@ class RunTracker:
         # A window that begins where the last one ended goes on with the training.
         return first.batch_start is None or not 0 < self._batch_end <= first.batch_start
 
+    def _is_late(self, stretch: Stretch) -> bool:
+        """Whether an evaluation beside the training reports on the epoch that was over before."""
+        if stretch.kind is not Kind.VALIDATION or stretch.epoch is None or self._epoch is None:
+            return False
+        return stretch.epoch == self._epoch - 1
+
     def _judge_held(self, stretch: Stretch) -> Split | None:
         """Whose windows the held lines are; None while the log has not told."""
         if stretch.windows is not None and stretch.windows[0].samples_per_sec is not None:
@@ -189,6 +195,9 @@ class RunTracker:
             self._place(stretch)
 
     def _place(self, stretch: Stretch) -> None:
+        if self._is_late(stretch):
+            self._emit(stretch, "train")
+            return
         if stretch.kind is Kind.START:
             self._begin(stretch)
         elif stretch.epoch is not None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from fitlog_parsers.entries import Unparsed
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.lines import KEPT_BYTES, MAX_LINE_BYTES
-from fitlog_parsers.prefix import ANSI
+from fitlog_parsers.prefix import ANSI, rank_tag
 from fitlog_parsers.records import Record
 
 _MOST_UNREAD_STARTS: Final = 100
@@ -36,11 +36,12 @@ class Found(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """A line that said where the lines below it belong."""
+    """A line that said where the lines below it belong, if they begin with its tag."""
 
     rule: Rule
     dialect: str
     epoch: int | None
+    tag: str
 
 
 class Scanner:
@@ -70,6 +71,12 @@ class Scanner:
             return found
         return self._scan(number, text, ended=ended)
 
+    def pass_canonical(self, line: bytes) -> None:
+        """A canonical line, read elsewhere, ends what stands below a heading."""
+        if self.heading and not self.heading.rule.stays:
+            if rank_tag(decode(line)) == self.heading.tag:
+                self.heading = None
+
     def _scan(self, number: int, text: str, *, ended: bool) -> list[Found | Unparsed]:
         found: list[Found | Unparsed] = []
         dialects: set[str] = set()
@@ -90,7 +97,8 @@ class Scanner:
             rule, dialect, match = matched
             records, end = rule.build(match), match.end()
             if rule.opens:
-                self.heading = Heading(rule, dialect, _epoch_of(match, self.heading))
+                epoch = _epoch_of(match, self.heading)
+                self.heading = Heading(rule, dialect, epoch, rank_tag(text))
             if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
                 records, whole = self._read_whole_part(text, begin, end, start[0])
                 found.append(_unparsed(number, text[whole:end], "cut within this number"))
@@ -110,14 +118,17 @@ class Scanner:
         """What a line below a heading says; None where it is a line of its own."""
         heading = self.heading
         assert heading is not None  # noqa: S101  # the caller's condition
+        if rank_tag(text) != heading.tag:  # another rank's line, in between
+            return None
         for rule in heading.rule.opens:
-            match = rule.pattern.match(text)
+            match = rule.pattern.match(text, len(heading.tag))
             if match is None:
                 continue
             self.dialect_lines[heading.dialect] += 1
             self.rule_uses[heading.dialect, rule.name] += 1
             if rule.opens:
-                self.heading = Heading(rule, heading.dialect, _epoch_of(match, heading))
+                epoch = _epoch_of(match, heading)
+                self.heading = Heading(rule, heading.dialect, epoch, heading.tag)
             records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
             found: list[Found | Unparsed] = []
             if records:

@@ -105,6 +105,15 @@ EPOCH_METRIC = Rule(
     ending=_SIX_DECIMALS,
 )
 
+START_WITH_ARGUMENTS = Rule(
+    name="start with arguments",
+    starts=("start with arguments Namespace(", "Namespace("),
+    pattern=compile_pattern(r"(?:start[ ]with[ ]arguments[ ])?Namespace\(.*\)[ \t\r]*+$"),
+    build=event("start"),
+    example="start with arguments Namespace(batch_size=128, lr=0.1, network='resnet')",
+    source="example/image-classification/common/fit.py, fit",
+)
+
 
 TIME_COST = Rule(
     name="time cost",
@@ -190,14 +199,7 @@ MODULE = Dialect(
             example="Batch [50]\tSpeed: 1034.50 samples/sec",
             source="callback.py, Speedometer of 2015-09; common/fit.py, --test-io",
         ),
-        Rule(
-            name="start with arguments",
-            starts=("start with arguments Namespace(", "Namespace("),
-            pattern=compile_pattern(r"(?:start[ ]with[ ]arguments[ ])?Namespace\(.*\)[ \t\r]*+$"),
-            build=event("start"),
-            example="start with arguments Namespace(batch_size=128, lr=0.1, network='resnet')",
-            source="example/image-classification/common/fit.py, fit",
-        ),
+        START_WITH_ARGUMENTS,
         Rule(
             name="start on devices",
             starts=("Start training with [",),
