@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from fitlog_parsers.dialects.gluon import GLUON
+from fitlog_parsers.dialects.gluoncv import GLUONCV
 from fitlog_parsers.dialects.module import MODULE
 from fitlog_parsers.dialects.scala import SCALA
 from fitlog_parsers.errors import UnknownDialectError
 from fitlog_parsers.grammar import Dialect
 
-DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA)
+DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA, GLUON, GLUONCV)
 
 
 def find_dialects(name: str | None) -> tuple[Dialect, ...]:
