@@ -21,8 +21,6 @@ from fitlog_parsers.columns import (
     SpeedColumns,
 )
 
-_EPOCH_KEYS: Final = ["file", "run", "node", "epoch"]
-
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -92,7 +90,10 @@ def read_logs(sources: Sequence[Source], *, dialect: str | None = None) -> RunLo
 
 
 def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
-    """The tables of what was read."""
+    """The tables of what was read; they take over the columns."""
+    from fitlog.epochs import epoch_table
+
+    epochs = epoch_table(columns)
     speed = _speed(columns.speed)
     metrics = _metrics(columns.metrics)
     events = _events(columns.events)
@@ -101,7 +102,7 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
     tables = {
         "speed": speed,
         "metrics": metrics,
-        "epochs": _epochs(speed, metrics, events),
+        "epochs": epochs,
         "events": events,
         "unparsed": unparsed,
         "warnings": warnings,
@@ -179,71 +180,6 @@ def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> pd.DataF
     return pd.DataFrame(columns)
 
 
-def _epochs(speed: pd.DataFrame, metrics: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each epoch of each run, from the long tables; of repeated values the last."""
-    import pandas as pd
-
-    every = pd.concat([rows[[*_EPOCH_KEYS, "line"]] for rows in (speed, metrics, events)])
-    every = every[every["epoch"].notna()].sort_values([*_EPOCH_KEYS, "line"])
-    table = every.drop_duplicates(_EPOCH_KEYS, keep="last").reset_index(drop=True)
-
-    training = speed[speed["split"] == "train"].groupby(_EPOCH_KEYS, dropna=False)
-    windows = training.agg(speed_median=("samples_per_sec", "median"), batches=("batch_end", "max"))
-    windows = windows.astype({"speed_median": "Float64", "batches": "Int64"}).reset_index()
-    columns = table[_EPOCH_KEYS].merge(windows, on=_EPOCH_KEYS, how="left")
-    columns["time_cost"] = _by_epoch(table, events[events["kind"] == "time_cost"])
-    columns["lr"] = _learning_rates(table, events)
-    columns = columns[[*_EPOCH_KEYS, "time_cost", "speed_median", "batches", "lr"]]
-    whole = metrics[metrics["scope"] == "epoch"]
-    values = {
-        f"{split}-{metric}": _by_epoch(table, rows)
-        for split in SPLITS
-        for metric, rows in whole[whole["split"] == split].groupby(
-            "metric", observed=True, sort=False
-        )
-    }
-    return pd.concat([columns, pd.DataFrame(values, index=columns.index)], axis="columns")
-
-
-def _by_epoch(table: pd.DataFrame, rows: pd.DataFrame) -> pd.arrays.FloatingArray:
-    """The last value of each epoch of the table; NA where there is none, for a nan was logged."""
-    import numpy as np
-    import pandas as pd
-
-    place = pd.MultiIndex.from_frame(table[_EPOCH_KEYS]).get_indexer(
-        pd.MultiIndex.from_frame(rows[_EPOCH_KEYS])
-    )
-    values, missing = np.zeros(len(table)), np.ones(len(table), dtype=bool)
-    values[place] = rows["value"].to_numpy(dtype="float64")
-    missing[place] = False
-    return pd.arrays.FloatingArray(values, missing)
-
-
-def _learning_rates(epochs: pd.DataFrame, events: pd.DataFrame) -> pd.arrays.FloatingArray:
-    """The rate set last before each epoch's last line, in its own run; NA until there is one.
-
-    A change that names no node (the parameter server's) counts for every run that was under way.
-    """
-    import numpy as np
-    import pandas as pd
-
-    changes = events[events["kind"] == "lr"]
-    unnamed = changes[changes["node"].isna()]
-    rates = np.full(len(epochs), np.nan)
-    for (file, run, node), rows in epochs.groupby(["file", "run", "node"], dropna=False):
-        mine = changes[(changes["file"] == file) & (changes["run"] == run)]
-        if node is pd.NA:
-            mine = mine[mine["node"].isna()]
-        else:
-            under_way = (unnamed["file"] == file) & (unnamed["line"] >= rows["line"].min())
-            mine = pd.concat([mine[mine["node"] == node], unnamed[under_way]]).sort_values("line")
-        last = mine["line"].to_numpy().searchsorted(rows["line"].to_numpy(), side="right") - 1
-        known = last >= 0
-        values = mine["value"].to_numpy(dtype="float64")
-        rates[rows.index.to_numpy()[known]] = values[last[known]]
-    return pd.arrays.FloatingArray(rates, np.isnan(rates))
-
-
 def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:
     return {
         "file": _values(rows.file),
@@ -288,10 +224,12 @@ def _category(codes: Any, names: Sequence[str]) -> pd.Categorical[str]:
 
 def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
     """The table with the files' names in the place of their numbers, in front."""
+    import numpy as np
     import pandas as pd
 
     names = list(dict.fromkeys(files))
-    codes = [names.index(files[int(number)]) for number in table["file"]]
-    column = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+    numbers = {name: number for number, name in enumerate(names)}
+    codes = np.array([numbers[name] for name in files], dtype="int32")
+    column = pd.Categorical.from_codes(codes[table["file"].to_numpy()], categories=pd.Index(names))
     rest = table.drop(columns="file")
     return pd.concat([pd.Series(column, index=table.index, name="file"), rest], axis="columns")

@@ -73,9 +73,9 @@ class Scanner:
 
     def pass_canonical(self, line: bytes) -> None:
         """A canonical line, read elsewhere, ends what stands below a heading."""
-        if self.heading and not self.heading.rule.stays:
-            if rank_tag(decode(line)) == self.heading.tag:
-                self.heading = None
+        heading = self.heading
+        if heading and not heading.rule.stays and rank_tag(decode(line)) == heading.tag:
+            self.heading = None
 
     def _scan(self, number: int, text: str, *, ended: bool) -> list[Found | Unparsed]:
         found: list[Found | Unparsed] = []
