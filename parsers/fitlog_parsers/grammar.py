@@ -41,9 +41,9 @@ class Rule:
 
     Some writers spread a record over lines: `[Epoch 3] Validation:`, then `mAP=0.71` on the next.
     `opens` are the rules for such lines. They are tried at the beginning of each line that follows,
-    and a record of theirs that names no epoch has that of the line that opened them. They are in
-    force until a line that none of them reads or, where `stays` is set, until a line that opens
-    rules anew. They need no `starts`.
+    or where the first of their `starts` stands if they have any, and a record of theirs that names
+    no epoch has that of the line that opened them. They are in force until a line that none of them
+    reads or, where `stays` is set, until a line that opens rules anew.
     """
 
     name: str

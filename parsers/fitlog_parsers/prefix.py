@@ -15,7 +15,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*+[A-Za-z]")
 
 _TIME = re.compile(
     r"(?<![0-9])([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?+(?![ ]?[AP]M)"
+    r"[ T:]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,6}))?+(?![ ]?[AP]M)"
 )
 # `mpirun --tag-output` writes job and rank before every line, also before those within a record.
 _TAG = r"\[[0-9]{1,9},([0-9]{1,9})\]<std(?:out|err)>:"

@@ -48,8 +48,9 @@ class Metric:
 class Event:
     """Anything else worth a row.
 
-    `kind` is 'start', 'time_cost' (value: seconds), 'checkpoint', 'optimizer_state', 'lr' (value:
-    the learning rate) or 'reset'; `text` is the record as written.
+    `kind` is 'start', 'time_cost' (value: seconds), 'checkpoint', 'checkpoint_skipped',
+    'optimizer_state', 'lr' (value: the learning rate), 'reset' or 'end' (value: the seconds of the
+    whole training); `text` is the record as written.
     """
 
     kind: str

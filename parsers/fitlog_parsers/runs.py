@@ -304,7 +304,9 @@ class RunTracker:
         if self._interleaved:
             return ""
         if windows is not None:
-            if self._stage is _Stage.VALIDATED:
+            # Where training goes on, a checkpoint within the epoch was validated.
+            goes_on = 0 <= self._batch_end < windows[0].batch_end
+            if self._stage is _Stage.VALIDATED and not goes_on:
                 return f"epoch {epoch} trains again after it was validated"
             if self._stage is _Stage.TRAINING and windows[0].batch_end < self._batch_end:
                 return self._why_step_back(stretch, windows[0].batch_end)
@@ -393,7 +395,8 @@ def _first_step_back(held: list[Stretch]) -> int:
 def _closing_value(record: Record) -> tuple[str, float] | None:
     """Name and value of a line that ends an epoch's training; None for any other."""
     if isinstance(record, Metric):
-        return (record.metric, record.value) if record.split == "train" else None
+        ends = record.split == "train" and record.scope == "epoch"
+        return (record.metric, record.value) if ends else None
     if isinstance(record, Event) and record.kind == "time_cost" and record.value is not None:
         return "Time cost", record.value
     return None

@@ -121,7 +121,8 @@ class Scanner:
         if rank_tag(text) != heading.tag:  # another rank's line, in between
             return None
         for rule in heading.rule.opens:
-            match = rule.pattern.match(text, len(heading.tag))
+            begin = _first_start(rule, text, len(heading.tag))
+            match = rule.pattern.match(text, begin) if begin >= 0 else None
             if match is None:
                 continue
             self.dialect_lines[heading.dialect] += 1
@@ -183,6 +184,12 @@ def _unparsed(number: int, text: str, reason: str) -> Unparsed:
     text = text.strip()
     shown = text if len(text) <= KEPT_BYTES else f"{text[:KEPT_BYTES]}..."
     return Unparsed(line=number, text=shown, reason=reason)
+
+
+def _first_start(rule: Rule, text: str, begin: int) -> int:
+    """Where to try a rule below a heading: behind a time stamp if it says how its lines start."""
+    places = [place for start in rule.starts if (place := text.find(start, begin)) >= 0]
+    return min(places, default=-1 if rule.starts else begin)
 
 
 def _epoch_of(match: re.Match[str], above: Heading | None) -> int | None:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
+from fitlog_parsers.dialects.estimator import ESTIMATOR
 from fitlog_parsers.dialects.gluon import GLUON
 from fitlog_parsers.dialects.gluoncv import GLUONCV
+from fitlog_parsers.dialects.gluonnlp import GLUONNLP
+from fitlog_parsers.dialects.horovod import HOROVOD
 from fitlog_parsers.dialects.module import MODULE
 from fitlog_parsers.dialects.scala import SCALA
+from fitlog_parsers.dialects.sockeye import SOCKEYE
+from fitlog_parsers.dialects.sparse_lm import SPARSE_LM
 from fitlog_parsers.errors import UnknownDialectError
 from fitlog_parsers.grammar import Dialect
 
-DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA, GLUON, GLUONCV)
+DIALECTS: Final[tuple[Dialect, ...]] = (
+    MODULE,
+    SCALA,
+    ESTIMATOR,
+    GLUON,
+    GLUONCV,
+    GLUONNLP,
+    HOROVOD,
+    SOCKEYE,
+    SPARSE_LM,
+)
 
 
 def find_dialects(name: str | None) -> tuple[Dialect, ...]:

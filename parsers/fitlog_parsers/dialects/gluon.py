@@ -86,6 +86,20 @@ VALIDATION = Rule(
     ending=SIX_DECIMALS,
 )
 
+BATCH = Rule(
+    name="batch",
+    starts=("[Epoch ",),
+    pattern=compile_pattern(
+        rf"""\[Epoch[ ](?P<epoch>{INT})[ ]Batch[ ](?P<batch_end>{INT})\][ ]
+        (?:speed:[ ](?P<samples_per_sec>{FLOAT}){_SAMPLES},[ ])?
+        [tT]raining:[ ]{FIELDS}{END}"""
+    ),
+    build=report(scope="running", fields=SPLIT_FIELDS),
+    example="[Epoch 0 Batch 49] speed: 604.112875 samples/s, training: accuracy=0.402500",
+    source="example/gluon/image_classification.py of 2017, train; mnist.py",
+    ending=SIX_DECIMALS,
+)
+
 LOSS_SCALE = Rule(
     name="loss scale",
     starts=("AMP: increasing loss scale to ", "AMP: decreasing loss scale to "),
@@ -115,19 +129,7 @@ GLUON = Dialect(
             source="example/gluon/image_classification.py, train",
             ending=SIX_DECIMALS,
         ),
-        Rule(
-            name="batch",
-            starts=("[Epoch ",),
-            pattern=compile_pattern(
-                rf"""\[Epoch[ ](?P<epoch>{INT})[ ]Batch[ ](?P<batch_end>{INT})\][ ]
-                (?:speed:[ ](?P<samples_per_sec>{FLOAT}){_SAMPLES},[ ])?
-                [tT]raining:[ ]{FIELDS}{END}"""
-            ),
-            build=report(scope="running", fields=SPLIT_FIELDS),
-            example="[Epoch 0 Batch 49] speed: 604.112875 samples/s, training: accuracy=0.402500",
-            source="example/gluon/image_classification.py of 2017, train; mnist.py",
-            ending=SIX_DECIMALS,
-        ),
+        BATCH,
         Rule(
             name="iteration",
             starts=("[Epoch ",),

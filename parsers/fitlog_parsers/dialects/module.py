@@ -114,7 +114,6 @@ START_WITH_ARGUMENTS = Rule(
     source="example/image-classification/common/fit.py, fit",
 )
 
-
 TIME_COST = Rule(
     name="time cost",
     starts=("Epoch[", "Iteration["),
@@ -123,6 +122,35 @@ TIME_COST = Rule(
     example="Epoch[0] Time cost=12.345",
     source="module/base_module.py, BaseModule.fit; model.py, _train_multi_device",
     ending=_THREE_DECIMALS,
+)
+
+SPEED_WITHOUT_METRIC = Rule(
+    name="speed without metric",
+    starts=("Iter[",),
+    pattern=compile_pattern(
+        rf"Iter\[(?P<epoch>{INT})\][ ]Batch[ ]\[{_BOUNDS}\]{_SPEED}{_NO_FIELDS}"
+    ),
+    build=_speed,
+    example="Iter[0] Batch [50]\tSpeed: 31067.45 samples/sec",
+    source="callback.py, Speedometer.__call__ without a metric, 2015 on",
+)
+
+CHECKPOINT = Rule(
+    name="checkpoint",
+    starts=('Saved checkpoint to "',),
+    pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
+    build=event("checkpoint"),
+    example='Saved checkpoint to "model-0001.params"',
+    source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
+)
+
+OPTIMIZER_STATE = Rule(
+    name="optimizer state",
+    starts=('Saved optimizer state to "',),
+    pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
+    build=event("optimizer_state"),
+    example='Saved optimizer state to "model-0001.states"',
+    source="module/module.py, Module.save_checkpoint",
 )
 
 
@@ -168,16 +196,7 @@ MODULE = Dialect(
             example="Epoch[0] Resetting Data Iterator",
             source="model.py, _train_multi_device",
         ),
-        Rule(
-            name="speed without metric",
-            starts=("Iter[",),
-            pattern=compile_pattern(
-                rf"Iter\[(?P<epoch>{INT})\][ ]Batch[ ]\[{_BOUNDS}\]{_SPEED}{_NO_FIELDS}"
-            ),
-            build=_speed,
-            example="Iter[0] Batch [50]\tSpeed: 31067.45 samples/sec",
-            source="callback.py, Speedometer.__call__ without a metric, 2015 on",
-        ),
+        SPEED_WITHOUT_METRIC,
         Rule(
             name="train metric",
             starts=("Iter[",),
@@ -208,22 +227,8 @@ MODULE = Dialect(
             example="Start training with [cpu(0)]",
             source="model.py, FeedForward.fit",
         ),
-        Rule(
-            name="checkpoint",
-            starts=('Saved checkpoint to "',),
-            pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
-            build=event("checkpoint"),
-            example='Saved checkpoint to "model-0001.params"',
-            source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
-        ),
-        Rule(
-            name="optimizer state",
-            starts=('Saved optimizer state to "',),
-            pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
-            build=event("optimizer_state"),
-            example='Saved optimizer state to "model-0001.states"',
-            source="module/module.py, Module.save_checkpoint",
-        ),
+        CHECKPOINT,
+        OPTIMIZER_STATE,
         Rule(
             name="lr change",
             starts=("Update[",),
