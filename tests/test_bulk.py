@@ -1,0 +1,264 @@
+"""The fast reader gives what the rules give, to the last bit, whatever the log and its pieces."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from fitlog_parsers import ColumnReader, Columns, find_dialects
+from fitlog_parsers.bulk import BulkReader
+from fitlog_parsers.lines import MAX_LINE_BYTES
+from fitlog_parsers.rows import collect
+from fitlog_parsers.scanner import Scanner
+from support import SAMPLES
+
+LOGS = sorted(SAMPLES.glob("**/*.log"))
+SPEED = "Epoch[{}] Batch [{}-{}]\tSpeed: {:.2f} samples/sec\tacc=0.500000\tloss=1.250000"
+
+Tables = dict[str, Any]
+
+
+def by_rules(pieces: Sequence[bytes]) -> Tables:
+    columns = Columns()
+    columns.begin_file("log")
+    reader = ColumnReader(columns)
+    for piece in pieces:
+        reader.feed(piece)
+    reader.close()
+    columns.end_file(reader)
+    return tables(columns)
+
+
+def in_bulk(pieces: Sequence[bytes], dialect: str | None = None) -> Tables:
+    columns = Columns()
+    columns.begin_file("log")
+    reader = BulkReader(columns, find_dialects(dialect))
+    for piece in pieces:
+        reader.feed(piece)
+    reader.close()
+    columns.end_file(reader)
+    collect(columns)
+    return tables(columns)
+
+
+def tables(columns: Columns) -> Tables:
+    """All that was read, floats as their bits (a nan is a nan whatever its payload)."""
+    found: Tables = {
+        f"{name}.{column}": plain(values)
+        for name in ("speed", "metrics", "events")
+        for column, values in vars(getattr(columns, name)).items()
+    }
+    return found | {
+        "unparsed": columns.unparsed,
+        "findings": columns.findings,
+        "lines": columns.lines,
+        "dialect_lines": columns.dialect_lines,
+        "rule_uses": columns.rule_uses,
+    }
+
+
+def plain(values: Any) -> Any:
+    if isinstance(values, dict):
+        return list(values.items())
+    if isinstance(values, (array, np.ndarray)):
+        is_float = getattr(values, "typecode", None) == "d" or (
+            isinstance(values, np.ndarray) and values.dtype == "f8"
+        )
+        return [bits(value) if is_float else value for value in values.tolist()]
+    return values
+
+
+def bits(value: float) -> bytes:
+    return b"nan" if value != value else struct.pack("d", value)
+
+
+def cut(log: bytes, places: Sequence[int]) -> list[bytes]:
+    ends = sorted(place % (len(log) + 1) for place in places)
+    return [log[a:b] for a, b in zip([0, *ends], [*ends, len(log)], strict=True)]
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
+@pytest.mark.parametrize("size", [1 << 20, 977])
+def test_a_sample_log_is_the_same_by_both_ways(log: Path, size: int) -> None:
+    data = log.read_bytes()
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+
+    assert in_bulk(pieces) == by_rules([data])
+
+
+numbers = st.one_of(
+    st.floats(0, 1).map("{:f}".format),
+    st.floats(allow_nan=False, allow_infinity=False, width=32).map("{:f}".format),
+    st.decimals(-(10**20), 10**20, allow_nan=False, places=3).map(str),
+    st.sampled_from(["nan", "inf", "-inf", "-0.000000", "1e-05", "5.", "12", "x", "", "0.9685712"]),
+)
+names = st.sampled_from(["acc", "loss", "x y", "top_k_accuracy_5", "a=b", "M0_L1", "é", "n,"])
+prefixes = st.sampled_from(
+    [
+        "",
+        "INFO:root:",
+        "2017-05-01 12:{:02d}:{:02d},037 Node[0] ",
+        "2017-05-01T12:{:02d}:{:02d} ",
+        "2017-02-3{:d} 12:00:{:02d},037 Node[1] ",
+        "{:d} {:d} ",
+        "[1,0]<stderr>:",
+    ]
+)
+others = st.sampled_from(
+    [
+        "",
+        "start with arguments Namespace(lr=0.1)",
+        "Start training with [cpu(0)]",
+        "Update[10]: Change learning rate to 1.00000e-02",
+        'Saved checkpoint to "m-0001.params"',
+        "[Epoch 1] Validation: ",
+        "mAP=0.5",
+        "[Epoch 2] Begin, current learning rate: 0.1000",
+        "Iter[0] Batch[10] Train-acc=0.500000",
+        "Batch [50]\tSpeed: 10.00 samples/sec",
+        "Epoch[0] Resetting Data Iterator",
+        "saw Epoch[7] then Epoch[1] Time cost=1.000",
+        "\x1b[32mI0505\x1b[0m Epoch[1] Time cost=1.000",
+        "samples/sec Epoch[1] Validation-acc=0.500000",
+        "Epoch[0] Batch [10-20]\tSpeed: 12.5 samples/sec",
+        "Epoch[0] Batch [10-20]\tSpeed: 12.50 samples/sec acc=0.5\tloss=0.5",
+        "Epoch[0] Batch [10-20]\tSpeed: 12.50 samples/sec\tacc=0.5 loss=0.5",
+    ]
+)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[str]:
+    """The lines of a training as MXNet writes them, in one of its forms."""
+    form = draw(st.sampled_from(["range", "range", "single", "per metric", "means"]))
+    prefix, some = draw(prefixes), draw(st.lists(names, max_size=3, unique=True))
+    gap = draw(st.sampled_from(["\t", "\t", " ", "\t\t"]))
+    evaluates, validates = draw(st.booleans()), draw(st.booleans())
+    records: list[str] = []
+
+    def windows(epoch: int) -> None:
+        for end in range(10, 10 * draw(st.integers(1, 5)), 10):
+            start = {"range": f"{end - 10}-", "means": "0-"}.get(form, "")
+            head = f"Epoch[{epoch}] Batch [{start}{end}]\tSpeed: {draw(speeds)} samples/sec"
+            fields = [f"{gap}{name}={draw(numbers)}" for name in some]
+            if form == "per metric":
+                records.extend(f"{head}{field}" for field in fields)
+            else:
+                records.append(head + "".join(fields))
+
+    for epoch in range(draw(st.integers(0, 2)), 4):
+        windows(epoch)
+        records += [f"Epoch[{epoch}] Train-{name}={draw(numbers)}" for name in some]
+        records.append(f"Epoch[{epoch}] Time cost={draw(times)}")
+        if evaluates:
+            windows(epoch)
+        if validates:
+            records += [f"Epoch[{epoch}] Validation-{name}={draw(numbers)}" for name in some]
+    clock = draw(st.integers(0, 61))
+    return [prefix.format(n % 62, clock) + record for n, record in enumerate(records)]
+
+
+speeds = st.sampled_from(["100.00", "100.00", "99.50", "101.25", "inf", "12", "1.5", "nan"])
+times = st.sampled_from(["1.000", "2.000", "12.500", "3", "-1.000", "1e-05"])
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """Runs one after the other, in which some lines are lost, doubled, moved or other output."""
+    lines = [line for run in draw(st.lists(runs(), min_size=1, max_size=3)) for line in run]
+    for place, change in draw(
+        st.lists(st.tuples(st.integers(0, 500), st.integers(0, 5)), max_size=8)
+    ):
+        if not lines:
+            break
+        i = place % len(lines)
+        if change == 0:
+            del lines[i]
+        elif change == 1:
+            lines.insert(i, lines[i])
+        elif change == 2:
+            lines.insert(i, lines.pop(place // 3 % len(lines)))
+        elif change == 3:
+            lines[i] = lines[i][: place % 60]
+        else:
+            lines.insert(i, draw(others))
+    ends = st.sampled_from(["\n", "\n", "\n", "\n", "\r\n", " \n", "\t", "x\n"])
+    usual = draw(st.sampled_from(["\n", "\n", "\r\n"]))
+    odd = draw(st.dictionaries(st.integers(0, 60), ends, max_size=3))
+    return "".join(line + odd.get(i, usual) for i, line in enumerate(lines)).encode()
+
+
+@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+@given(logs(), st.lists(st.integers(0, 5000), max_size=4))
+@example(b"".join((SPEED.format(0, 0, n, 1.0) + "\n").encode() for n in (10, 20, 20, 10)), [90])
+def test_a_generated_log_is_the_same_by_both_ways(log: bytes, places: list[int]) -> None:
+    assert in_bulk(cut(log, places)) == by_rules([log])
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_damaged_log_is_the_same_by_both_ways(data: st.DataObject) -> None:
+    log = bytearray((SAMPLES / data.draw(st.sampled_from(LOGS))).read_bytes()[:20_000])
+    for place in data.draw(st.lists(st.integers(0, len(log) - 1), max_size=20)):
+        log[place] = data.draw(st.integers(0, 255))
+    places = data.draw(st.lists(st.integers(0, len(log)), max_size=3))
+
+    assert in_bulk(cut(bytes(log), places)) == by_rules([bytes(log)])
+
+
+def test_a_line_beyond_the_bound_is_the_same_by_both_ways() -> None:
+    line = (SPEED.format(0, 0, 10, 1.0) + "\n").encode()
+    giant = b"x" * (MAX_LINE_BYTES + 1) + line
+    log = line + giant + line.replace(b"0-10", b"10-20")
+
+    assert in_bulk([log]) == by_rules([log])
+    assert in_bulk(cut(log, [500_000, 1_000_000])) == by_rules([log])
+    assert len(in_bulk([log])["unparsed"]) == 1
+
+
+def test_lines_of_interleaved_ranks_are_the_same_by_both_ways() -> None:
+    log = "".join(
+        f"Node[{rank}] {SPEED.format(epoch, batch, batch + 10, 100.0 + rank)}\n"
+        for epoch in (0, 1, 0)
+        for batch in (0, 10, 20)
+        for rank in (0, 1, 2)
+    ).encode()
+
+    assert in_bulk([log]) == by_rules([log])
+    assert set(in_bulk([log])["speed.run"]) == {0, 1}
+
+
+def test_evaluation_windows_at_the_end_of_a_piece_wait_for_the_next_one() -> None:
+    first = [SPEED.format(0, 0, 10, 1.0), "Epoch[0] Time cost=1.000", SPEED.format(0, 0, 10, 2.0)]
+    second = ["Epoch[0] Validation-acc=0.500000", SPEED.format(1, 0, 10, 3.0)]
+    pieces = ["".join(f"{line}\n" for line in part).encode() for part in (first, second)]
+
+    found = in_bulk(pieces)
+
+    assert found["speed.split"] == [0, 1, 0]
+    assert found == by_rules([b"".join(pieces)])
+
+
+def test_canonical_lines_are_read_in_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = "".join(SPEED.format(0, n, n + 10, 9.5) + "\n" for n in range(0, 10_000, 10)).encode()
+    scanned: list[int] = []
+    scan = Scanner.scan
+
+    def watched(self: Scanner, number: int, raw: bytes, *, ended: bool = True) -> Any:
+        scanned.append(number)
+        return scan(self, number, raw, ended=ended)
+
+    monkeypatch.setattr(Scanner, "scan", watched)
+
+    found = in_bulk([log])
+
+    assert len(found["speed.line"]) == 1000
+    assert scanned == []
