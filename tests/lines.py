@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fitlog_parsers import Entry, LogReader, Metric, Record, Row, Speed, Split, Unparsed
+import math
+
+from fitlog_parsers import Entry, Event, LogReader, Metric, Record, Row, Speed, Split, Unparsed
 
 
 def read(text: str | bytes) -> list[Entry]:
@@ -39,3 +41,13 @@ def speed(epoch: int | None, start: int | None, end: int, value: float) -> Speed
 
 def whole(epoch: int, split: Split, name: str, value: float) -> Metric:
     return Metric(epoch=epoch, split=split, scope="epoch", metric=name, value=value)
+
+
+def tell(record: Record) -> str:
+    """What a record says in one word or a few: `train epoch loss=0.5`, `lr=0.1`, `812.0`."""
+    if isinstance(record, Speed):
+        return str(record.samples_per_sec)
+    if isinstance(record, Event):
+        return f"{record.kind}={record.value}"
+    value = "nan" if math.isnan(record.value) else record.value
+    return f"{record.split} {record.scope} {record.metric}={value}"

@@ -6,7 +6,7 @@ draw tqdm bars: each update is a record of its own, and a carriage return away f
 
 from __future__ import annotations
 
-from fitlog_parsers.building import report
+from fitlog_parsers.building import event, report
 from fitlog_parsers.dialects.gluon import (
     END,
     EPOCH,
@@ -112,6 +112,14 @@ GLUONCV = Dialect(
             example="Epoch[0]\t\tSpeed: 914 samples/sec over 163 secs\tloss=0.000841",
             source="GluonCV, scripts/pose/simple_pose/train_simple_pose.py, train",
             ending=SIX_DECIMALS,
+        ),
+        Rule(
+            name="start of a segmentation",
+            starts=("Starting Epoch: ",),
+            pattern=compile_pattern(rf"Starting[ ]Epoch:[ ](?P<epoch>{INT}){END}"),
+            build=event("start"),
+            example="Starting Epoch: 0",
+            source="GluonCV, scripts/segmentation/train.py",
         ),
         Rule(
             name="iteration of an epoch",
