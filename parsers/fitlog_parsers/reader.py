@@ -46,9 +46,7 @@ class LogReader:
         self.dialect_lines: Counter[str] = Counter()
         self.has_nul = False
         self._rules = _by_start(dialects)
-        self._starts = re.compile(
-            "|".join(map(re.escape, sorted(self._rules, key=len, reverse=True)))
-        )
+        self._starts = _compile_starts(self._rules)
         self._heading: _Heading | None = None
         self._trackers: dict[int | None, RunTracker] = {}
         self._transcoder = _Transcoder()
@@ -252,6 +250,16 @@ def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]
     return {
         start: [found for found in ordered if start.startswith(found[0].starts)] for start in starts
     }
+
+
+def _compile_starts(rules: dict[str, list[tuple[Rule, str]]]) -> re.Pattern[str]:
+    """Any start, the longest first; one that is common elsewhere only before what a rule wants."""
+    alternatives = []
+    for start in sorted(rules, key=len, reverse=True):
+        aheads = {rule.ahead for rule, _ in rules[start] if start in rule.starts}
+        ahead = "" if "" in aheads else f"(?={'|'.join(sorted(aheads))})"
+        alternatives.append(re.escape(start) + ahead)
+    return re.compile("|".join(alternatives))
 
 
 def _decode(raw: bytes) -> str:

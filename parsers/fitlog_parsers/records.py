@@ -49,7 +49,8 @@ class Event:
     """Anything else worth a row.
 
     `kind` is 'start', 'time_cost' (value: seconds), 'checkpoint', 'optimizer_state', 'lr' (value:
-    the learning rate) or 'reset'; `text` is the record as written.
+    the learning rate), 'reset', 'progress' (value: percent), 'monitor' (value: the statistic, if
+    it is one number) or 'early_stop' (value: the best score); `text` is the record as written.
     """
 
     kind: str

@@ -178,7 +178,8 @@ class RunTracker:
         """Up to 0.9 there is a line for each metric: one point, and all of them."""
         if isinstance(records[0], Speed):
             last, self._last_speed = self._last_speed, records[0]
-            if records[0] == last:
+            # Two reports that name no place may well be of one speed.
+            if records[0] == last and (last.epoch, last.batch_end) != (None, None):
                 return records[1:]
         return records
 
@@ -244,7 +245,7 @@ class RunTracker:
             self._closing[closing[0]] = closing[1]
             if self._stage is _Stage.TRAINING:
                 self._stage = _Stage.CLOSED
-        elif isinstance(record, Metric):
+        elif isinstance(record, Metric) and record.scope == "epoch":
             self._stage = _Stage.VALIDATED
             self._saw_validation = True
 
@@ -262,7 +263,10 @@ def _first_step_back(held: list[Line]) -> int:
 
 
 def _is_same_batch(speed: Speed, last: Speed | None) -> bool:
-    return last is not None and (speed.epoch, speed.batch_end) == (last.epoch, last.batch_end)
+    """Whether the two report on one batch; where lines name no epoch that cannot be told."""
+    if last is None or speed.epoch is None or speed.batch_end is None:
+        return False
+    return (speed.epoch, speed.batch_end) == (last.epoch, last.batch_end)
 
 
 def _batch(record: Record) -> int | None:
@@ -279,7 +283,8 @@ def _training_batch(record: Record) -> int | None:
 def _closing_value(record: Record) -> tuple[str, float] | None:
     """Name and value of a line that ends an epoch's training; None for any other."""
     if isinstance(record, Metric):
-        return (record.metric, record.value) if record.split == "train" else None
+        ends = record.split == "train" and record.scope == "epoch"
+        return (record.metric, record.value) if ends else None
     if isinstance(record, Event) and record.kind == "time_cost" and record.value is not None:
         return "Time cost", record.value
     return None

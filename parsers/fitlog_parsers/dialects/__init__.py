@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from fitlog_parsers.dialects.insightface import INSIGHTFACE
+from fitlog_parsers.dialects.julia import JULIA
 from fitlog_parsers.dialects.module import MODULE
+from fitlog_parsers.dialects.r import R
+from fitlog_parsers.dialects.rcnn import RCNN
 from fitlog_parsers.dialects.scala import SCALA
 from fitlog_parsers.errors import UnknownDialectError
 from fitlog_parsers.grammar import Dialect
 
-DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA)
+DIALECTS: Final[tuple[Dialect, ...]] = (MODULE, SCALA, INSIGHTFACE, JULIA, R, RCNN)
 
 
 def find_dialects(name: str | None) -> tuple[Dialect, ...]:
