@@ -95,6 +95,7 @@ INSIGHTFACE = Dialect(
         Rule(
             name="lr change of a step",
             starts=("lr change to ",),
+            ahead=r"[0-9]",
             pattern=compile_pattern(
                 rf"""lr[ ]change[ ]to[ ](?P<value>{FLOAT})
                 (?:[ ]{FLOAT}|[ ]{{1,2}}in[ ]batch[ ]{INT})?(?=\s|$)"""

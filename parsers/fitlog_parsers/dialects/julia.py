@@ -6,8 +6,6 @@ its sums. So the speeds of an epoch stand above its number, and name none.
 
 from __future__ import annotations
 
-import re
-
 from fitlog_parsers.building import event, nothing, report
 from fitlog_parsers.grammar import FLOAT, INT, Dialect, Rule, compile_pattern
 from fitlog_parsers.records import Split
@@ -16,7 +14,6 @@ _FIT = "julia/src/model.jl, fit"
 # A document may quote the line, or set it in.
 _INFO = r"[ \t>#]*+(?:INFO|\[[ ]Info):[ ]"
 _END = r"[ \t\r]*+$"
-_FOUR_DECIMALS = re.compile(r"\.[0-9]{4}$")
 
 
 def _summed_up(split: Split, example: str) -> Rule:
@@ -30,7 +27,6 @@ def _summed_up(split: Split, example: str) -> Rule:
         build=report(split=split, scope="epoch"),
         example=example,
         source=_FIT,
-        ending=_FOUR_DECIMALS,
     )
 
 

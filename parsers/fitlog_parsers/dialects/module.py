@@ -23,7 +23,7 @@ _TAB_FIELD = rf"\t++[ ]*+{NAME}={FLOAT}{FIELD_END}"
 _BLANK_FIELD = rf"[ ]++(?!Epoch\[)[^\s=,]++={FLOAT}(?=\s|$)"
 # RCNN's lines end their fields with commas or tell the time first, Sockeye's go on with other
 # rates: not Module's.
-_NOT_OTHERS = r"(?!\t[^\t\r\n]*,[\t\r]|\t[^\t\r\n]*,$|\tTime:|[ ][0-9])"
+_NOT_OTHERS = r"(?!\t[^\t\r\n]*,[\t\r]|\t[^\t\r\n]*,$|\tTime:|[ ]Train-[^\s,]++,|[ ][0-9])"
 _FIELDS = rf"(?P<fields>(?:{_TAB_FIELD})*+(?:{_BLANK_FIELD})*+){_NOT_OTHERS}"
 _EPOCH = rf"(?:Epoch|Iteration)\[(?P<epoch>{INT})\][ ]"
 
@@ -288,10 +288,10 @@ MODULE = Dialect(
         Rule(
             name="monitor",
             starts=("Batch: ",),
-            ahead=r" *+[0-9]++ ",
+            ahead=r"[ 0-9]{7} \S++ ",
             # `{:7d} {:30s} {:s}`: the widths tell it from other writers' lines.
             pattern=compile_pattern(
-                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=.{{30}}[ ])\S++[ ]++
+                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=\S{{30}}|.{{30}}[ ])\S++[ ]++
                 (?:(?P<value>{FLOAT})(?=[ \t\r]*+$)|[^\r]++)"""
             ),
             build=event("monitor"),
@@ -301,7 +301,7 @@ MODULE = Dialect(
         Rule(
             name="epoch of a loop by hand",
             starts=("Epoch ",),
-            ahead=r"[0-9]++, (?:Training|Validation) [(\[]",
+            ahead=r"[0-9]++, (?:Training|Validation) [(\[]++'",
             pattern=compile_pattern(
                 rf"Epoch[ ](?P<epoch>{INT}),[ ](?P<split>Training|Validation)[ ]{_GOT}"
             ),
@@ -312,7 +312,7 @@ MODULE = Dialect(
         Rule(
             name="batch of a loop by hand",
             starts=("epoch: ",),
-            ahead=r"[0-9]++ iter: [0-9]++ metric: [(\[]",
+            ahead=r"[0-9]++ iter: [0-9]++ metric: [(\[]++'",
             pattern=compile_pattern(
                 rf"epoch:[ ](?P<epoch>{INT})[ ]iter:[ ](?P<batch_end>{INT})[ ]metric:[ ]{_GOT}"
             ),

@@ -27,7 +27,9 @@ _TRAIN_FIELDS = rf"(?=\s++Train-{_NAME}={FLOAT},){_FIELDS}"
 _BATCH = rf"Epoch\[(?P<epoch>{INT})\][ ]Batch[ ]\[(?P<batch_end>{INT})\]"
 # Before the first batch of an epoch is timed, one of them prints a dash.
 _SPEED = rf"Speed:[ ](?:(?P<samples_per_sec>{FLOAT})|-)[ ]samples/s(?:ec)?+"
-_TO_GO = r"(?:[ \t]++ETA:[^\t\r,=]{1,60}+|\s++Time:[ ]\[[^\]\r]{1,40}+\])?+"
+_CLOCK = r"(?:-?[0-9]++[ ]days?+,[ ])?[0-9:]++\([0-9]++s\)"
+_PARTS = r"[-0-9]++[ ]d[ ]++[-0-9]++[ ]h[ ]++[-0-9]++[ ]m"
+_TO_GO = rf"(?:[ \t]++ETA:[ ](?:{_CLOCK}|{_PARTS})|\s++Time:[ ]\[[^\]\r]{{1,40}}+\])?+"
 _PHASES = rf"(?:\s++(?:Data|Tran|[FBOM]):[ ]{FLOAT})*+"
 _SECONDS = rf"{FLOAT}\({FLOAT}\)"
 

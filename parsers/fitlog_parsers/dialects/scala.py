@@ -36,7 +36,7 @@ SCALA = Dialect(
         Rule(
             name="checkpoint without quotes",
             starts=("Saved checkpoint to ",),
-            ahead=r'[^"\']',
+            ahead=r"[^\"'\r]{1,500}?\.params",
             pattern=compile_pattern(r"Saved[ ]checkpoint[ ]to[ ][^\"'\r]{1,500}?\.params(?=\s|$)"),
             build=event("checkpoint"),
             example="Saved checkpoint to lenet-0001.params",
@@ -56,7 +56,7 @@ SCALA = Dialect(
         Rule(
             name="monitor",
             starts=("Batch: ",),
-            ahead=r"[0-9]++ \S++ ",
+            ahead=r"[0-9]++ [^\s:=]++ \S++\s*+$",
             pattern=compile_pattern(
                 rf"""Batch:[ ]{INT}[ ][^\s:=]{{1,200}}+[ ]
                 (?:(?P<value>{FLOAT})|\[{FLOAT}(?:,{FLOAT})*+\])[ \t\r]*+$"""
