@@ -107,11 +107,15 @@ def test_a_dialect_is_told_from_its_sample_log(dialect: Dialect) -> None:
     assert sniff_dialect(sample(dialect)) is dialect
 
 
+def test_lines_that_dialects_share_are_the_first_ones() -> None:
+    assert sniff_dialect(b"Epoch[0] Train-accuracy=0.500000\n").name == "module"
+
+
 def test_a_tie_of_dialects_is_an_error_that_names_both() -> None:
-    log = b"Epoch[0] Train-accuracy=0.500000\n"
+    log = b"Epoch[0] Time cost=12.345\nEpoch[0] Time cost=464187\n"
 
     with pytest.raises(AmbiguousDialectError, match="module and scala read equally many lines"):
-        sniff_dialect(log)
+        sniff_dialect(log, find_dialects("module") + find_dialects("scala"))
 
 
 def test_a_log_that_no_dialect_reads_has_none() -> None:

@@ -117,9 +117,9 @@ def test_a_table_for_people_shows_a_nan_that_was_logged(capsys: pytest.CaptureFi
 def test_a_bare_carriage_return_does_not_break_csv(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
 
-    write_table(read_log(b"Epoch[0] foo\r[==] 50%\rbar\n").unparsed, "csv", path)
+    write_table(read_log(b"Epoch[0] foo\r[=>] 50%\rbar\n").unparsed, "csv", path)
 
-    assert pd.read_csv(path)["text"].tolist() == [r"Epoch[0] foo\r[==] 50%\rbar"]
+    assert pd.read_csv(path)["text"].tolist() == [r"Epoch[0] foo\r[=>] 50%\rbar"]
 
 
 def test_control_characters_of_a_log_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:

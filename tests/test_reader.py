@@ -83,7 +83,7 @@ def test_a_line_says_what_its_writer_meant(line: str, said: Sequence[Record]) ->
         "# ",
         ";; ",
         "    \t",
-        "[=====-----] 45%\r",
+        "[=====>....] 45%\r",
         "loss is nan, stopping? ",
         "\ufeff",
         "训练 ",
@@ -93,6 +93,24 @@ def test_what_stands_before_a_record_does_not_hide_it(prefix: str) -> None:
     assert records(f"{prefix}Epoch[3] Time cost=1.500\n") == [
         Event(kind="time_cost", text="Epoch[3] Time cost=1.500", epoch=3, value=1.5)
     ]
+
+
+def test_a_progress_bar_is_one_event_until_another_record_breaks_it() -> None:
+    log = "[----] 0%\r[==--] 45.0%\rEpoch[3] Time cost=1.500\nINFO:root:[====] 100%\r\n"
+
+    assert records(log) == [
+        Event(kind="progress", text="[==--] 45.0%", value=45.0),
+        Event(kind="time_cost", text="Epoch[3] Time cost=1.500", epoch=3, value=1.5),
+        Event(kind="progress", text="[====] 100%", value=100.0),
+    ]
+
+
+def test_a_speed_that_names_no_place_is_no_repetition() -> None:
+    log = "INFO: Speed: 9120.44 samples/sec\nINFO: Speed: 9120.44 samples/sec\n"
+
+    entries = read(log)
+
+    assert [type(entry) for entry in entries] == [Row, Row]
 
 
 def test_time_and_rank_are_taken_from_the_prefix() -> None:

@@ -83,10 +83,10 @@ class Block:
     `names` are the metrics' names by the codes of `canonical`; `data` is the text.
 
     The arrays `line`, `time`, `node`, `kind`, `epoch`, `start`, `end` (batch bounds), `speed`,
-    `leads` (whether the first record is a speed) and `evaluated` (whether the rule says validation)
-    have a row for each item; integers are MISSING where there is none. `order` says where each item
-    comes from: the canonical speeds, then the canonical lines of epochs, then `found`. `unsettled`
-    counts the stretches that have no place yet.
+    `leads` (whether the first record is a speed), `lead_start`, `lead_end` (its bounds) and
+    `evaluated` (whether the rule says validation) have a row for each item; integers are MISSING
+    where there is none. `order` says where each item comes from: the canonical speeds, then the
+    canonical lines of epochs, then `found`. `unsettled` counts the stretches that have no place.
     """
 
     def __init__(
@@ -128,6 +128,11 @@ class Block:
         own_starts = [_or_missing(window.batch_start) for window in windows]
         self.start = _join(starts, missing, own_starts)[order]
         self.end = _join(speeds.batch_end, missing, [w.batch_end for w in windows])[order]
+        # A speed that the rules found names bounds, whether it is a window of training or not.
+        lead_starts = [_or_missing(getattr(lead, "batch_start", None)) for lead in leads]
+        lead_ends = [_or_missing(getattr(lead, "batch_end", None)) for lead in leads]
+        self.lead_start = _join(starts, missing, lead_starts)[order]
+        self.lead_end = _join(speeds.batch_end, missing, lead_ends)[order]
         self.speed = _join(speeds.samples_per_sec, np.full(count, np.nan), rates)[order]
         yes, no = np.ones(len(speeds.line), dtype=bool), np.zeros(count, dtype=bool)
         self.leads = _join(yes, no, [isinstance(lead, Speed) for lead in leads])[order]

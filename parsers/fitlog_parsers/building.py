@@ -51,7 +51,10 @@ def report(
 
 
 def event(kind: str) -> Build:
-    """Build an event: its text is what was matched, its value the group `value` if there is one."""
+    """Build an event: its text is what was matched, its value the group `value` if there is one.
+
+    Where the pattern has a group `text`, that is the text.
+    """
     return partial(_event, kind=kind)
 
 
@@ -121,7 +124,7 @@ def _event(match: re.Match[str], *, kind: str) -> tuple[Record, ...]:
     return (
         Event(
             kind=kind,
-            text=match[0].strip(),
+            text=(said.get("text") or match[0]).strip(),
             epoch=integer(said.get("epoch")),
             value=None if value is None else float(value),
         ),

@@ -34,7 +34,9 @@ class Rule:
     """One form of line: how to recognise it and what it says.
 
     `starts` are the literals a match can begin with: the reader looks for these before it tries any
-    pattern. `pattern` is matched from there on. `build` turns a match into records. `example` is a
+    pattern, and takes a start that no pattern follows for text that nothing reads. Where a start is
+    common in other text (`[`), `ahead` is a pattern of what must stand behind it to count as one.
+    `pattern` is matched from the start on. `build` turns a match into records. `example` is a
     line that a real program wrote, `source` names that program. `ending` is found at the end of a
     record that is whole: a number has all the digits that its writer prints. Where nothing but the
     end of the log, or the next record, ends a line, that tells it from a torn one.
@@ -48,6 +50,7 @@ class Rule:
 
     name: str
     starts: tuple[str, ...] = ()
+    ahead: str = ""
     pattern: re.Pattern[str]
     build: Callable[[re.Match[str]], tuple[Record, ...]]
     example: str

@@ -184,7 +184,8 @@ class _Node:
             if isinstance(records[0], Speed):
                 # Up to 0.9 there is a line for each metric: one point, and all of them.
                 last, self._last_speed = self._last_speed, (one.run, records[0])
-                if last == self._last_speed:
+                # Two reports that name no place may well be of one speed.
+                if last == self._last_speed and (last[1].epoch, last[1].batch_end) != (None, None):
                     records = records[1:]
             place.rows = [
                 Row(place.line, one.run, place.node, place.time, record) for record in records

@@ -49,8 +49,9 @@ class Event:
     """Anything else worth a row.
 
     `kind` is 'start', 'time_cost' (value: seconds), 'checkpoint', 'checkpoint_skipped',
-    'optimizer_state', 'lr' (value: the learning rate), 'reset' or 'end' (value: the seconds of the
-    whole training); `text` is the record as written.
+    'optimizer_state', 'lr' (value: the learning rate), 'reset', 'progress' (value: percent),
+    'monitor' (value: the statistic, if it is one number), 'early_stop' (value: the best score) or
+    'end' (value: the seconds of the whole training); `text` is the record as written.
     """
 
     kind: str

@@ -134,13 +134,15 @@ def _drop_repeated(block: Block, state: NodeState, items: Ints, told: _Outcomes)
     split = told.is_validation | block.evaluated
     repeated = np.ones(len(at), dtype=bool)
     first, last = [], []
-    for column in (told.run, split, block.epoch, block.start, block.end, block.speed):
+    for column in (told.run, split, block.epoch, block.lead_start, block.lead_end, block.speed):
         values = column[at]
         repeated[1:] &= values[1:] == values[:-1]
         first.append(values[0])
         last.append(values[-1])
     repeated[0] = state.last_speed == tuple(first)
     state.last_speed = tuple(last)
+    # Two reports that name no place may well be of one speed.
+    repeated &= (block.epoch[at] != MISSING) | (block.lead_end[at] != MISSING)
     told.is_kept[at[repeated]] = False
 
 

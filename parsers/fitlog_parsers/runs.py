@@ -254,15 +254,9 @@ class RunTracker:
         if first.samples_per_sec is None:
             return
         epoch, self._last_epoch, self._last_window = self._last_epoch, stretch.epoch, windows[1]
-        if (
-            last is None
-            or first == last
-            or (epoch, last.batch_end)
-            != (
-                stretch.epoch,
-                first.batch_end,
-            )
-        ):
+        if last is None or first == last or stretch.epoch is None:
+            return
+        if (epoch, last.batch_end) != (stretch.epoch, first.batch_end):
             return
         self._repeated.add(first.batch_end)
         if not self._told_repeated:
@@ -360,7 +354,8 @@ def summarise(line: int, records: tuple[Record, ...], payload: Any) -> Stretch:
     values = tuple(value for record in records if (value := _closing_value(record)) is not None)
     if values:
         return Stretch(Kind.CLOSING, line, line, first.epoch, payload, values=values)
-    is_validation = isinstance(first, Metric) and first.split == "validation"
+    is_whole = isinstance(first, Metric) and first.scope == "epoch"
+    is_validation = is_whole and not isinstance(first, Event) and first.split == "validation"
     kind = Kind.VALIDATION if is_validation else Kind.EPOCH
     return Stretch(kind, line, line, first.epoch, payload)
 

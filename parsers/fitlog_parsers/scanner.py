@@ -56,8 +56,7 @@ class Scanner:
         self.rule_uses: Counter[tuple[str, str]] = Counter()
         self.dialect_lines: Counter[str] = Counter()
         self._rules = _by_start(dialects)
-        starts = sorted(self._rules, key=len, reverse=True)
-        self.starts = "|".join(map(re.escape, starts)) or "(?!)"
+        self.starts = _pattern_of_starts(self._rules)
         self._starts = re.compile(self.starts)
 
     def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Found | Unparsed]:
@@ -218,6 +217,16 @@ def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]
         start: [found for found in first.values() if start.startswith(found[0].starts)]
         for start in starts
     }
+
+
+def _pattern_of_starts(rules: dict[str, list[tuple[Rule, str]]]) -> str:
+    """Any start, the longest first; one that is common elsewhere only before what a rule wants."""
+    alternatives = []
+    for start in sorted(rules, key=len, reverse=True):
+        aheads = {rule.ahead for rule, _ in rules[start] if start in rule.starts}
+        ahead = "" if "" in aheads else f"(?={'|'.join(sorted(aheads))})"
+        alternatives.append(re.escape(start) + ahead)
+    return "|".join(alternatives) or "(?!)"
 
 
 def _is_unfinished(text: str, end: int, *, ended: bool) -> bool:

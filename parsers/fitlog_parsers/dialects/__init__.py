@@ -9,7 +9,11 @@ from fitlog_parsers.dialects.gluon import GLUON
 from fitlog_parsers.dialects.gluoncv import GLUONCV
 from fitlog_parsers.dialects.gluonnlp import GLUONNLP
 from fitlog_parsers.dialects.horovod import HOROVOD
+from fitlog_parsers.dialects.insightface import INSIGHTFACE
+from fitlog_parsers.dialects.julia import JULIA
 from fitlog_parsers.dialects.module import MODULE
+from fitlog_parsers.dialects.r import R
+from fitlog_parsers.dialects.rcnn import RCNN
 from fitlog_parsers.dialects.scala import SCALA
 from fitlog_parsers.dialects.sockeye import SOCKEYE
 from fitlog_parsers.dialects.sparse_lm import SPARSE_LM
@@ -24,6 +28,10 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     GLUONCV,
     GLUONNLP,
     HOROVOD,
+    INSIGHTFACE,
+    JULIA,
+    R,
+    RCNN,
     SOCKEYE,
     SPARSE_LM,
 )

@@ -180,7 +180,8 @@ BERT: Final = (
     Rule(
         name="question answering step",
         # Digits, for a Monitor writes `Batch:` and blanks.
-        starts=tuple(f"{word}: {digit}" for word in ("Batch", "Step") for digit in range(10)),
+        starts=("Batch: ", "Step: "),
+        ahead=r"[0-9]++/[0-9]",
         # The prediction counts its batches: `Batch: 11/170`.
         pattern=compile_pattern(
             rf"(?:Batch|Step):[ ](?P<batch_end>{INT})/{INT}(?:,[ ]{FIELDS})?{_END}"
