@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fitlog_parsers import ColumnReader, Columns, find_dialects
+from fitlog_parsers import MISSING, ColumnReader, Columns, find_dialects
 from fitlog_parsers.bulk import BulkReader
 from fitlog_parsers.lines import MAX_LINE_BYTES
 from fitlog_parsers.rows import collect
@@ -108,6 +108,9 @@ prefixes = st.sampled_from(
         "2017-05-01 12:{:02d}:{:02d},037 Node[0] ",
         "2017-05-01T12:{:02d}:{:02d} ",
         "2017-02-3{:d} 12:00:{:02d},037 Node[1] ",
+        "{:02d}/{:02d}/2018 10:11:12 AM: INFO: ",
+        "{:02d}-07 01:{:02d} root         INFO     ",
+        "{:02d}:{:02d}:38 INFO:",
         "{:d} {:d} ",
         "[1,0]<stderr>:",
     ]
@@ -245,6 +248,27 @@ def test_evaluation_windows_at_the_end_of_a_piece_wait_for_the_next_one() -> Non
 
     assert found["speed.split"] == [0, 1, 0]
     assert found == by_rules([b"".join(pieces)])
+
+
+def test_times_wait_until_the_file_tells_day_from_month() -> None:
+    stamps = ["03/04/2018 10:00:00", "03/04/2018 10:00:10", "13/04/2018 10:00:20"]
+    pieces = [f"{stamp} Epoch[0] Time cost=1.000\n".encode() for stamp in stamps]
+
+    found = in_bulk(pieces)
+
+    assert found == by_rules([b"".join(pieces)])
+    days = [time // 86_400_000_000 for time in found["events.time"]]
+    assert days == [17_624, 17_624, 17_634]  # 2018-04-03, and ten days later
+
+
+def test_a_file_that_never_tells_day_from_month_has_no_times() -> None:
+    log = b"03/04/2018 10:00:00 Epoch[0] Time cost=1.000\n" * 2
+
+    found = in_bulk([log])
+
+    assert found == by_rules([log])
+    assert found["events.time"] == [MISSING, MISSING]
+    assert [finding.code for _, finding in found["findings"]] == ["date-order"]
 
 
 def test_canonical_lines_are_read_in_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:

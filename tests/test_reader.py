@@ -175,13 +175,6 @@ def test_a_time_in_milliseconds_is_told_by_its_missing_point() -> None:
     assert (record.kind, record.value) == ("time_cost", 464.187)
 
 
-def test_a_stamp_of_twelve_hours_is_no_time() -> None:
-    for stamp in ("2019-06-16 06:08:20 PM", "2019-06-16 06:08:20,123 PM", "2019-06-16 06:08:20PM"):
-        (row,) = read(f"{stamp}: INFO: Epoch[0] Time cost=1.000\n")
-        assert isinstance(row, Row)
-        assert row.time is None
-
-
 def test_nul_bytes_in_a_log_are_found_once() -> None:
     entries = read(
         b"Epoch[0] Time cost=1.000\n" + "Epoch[1] Time cost=1.000\n\n".encode("utf-16-le")

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fitlog_parsers.columns import MISSING
+from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.lockstep import (
     TIME_COST,
     TRAIN,
@@ -247,6 +248,11 @@ class Block:
     def _closing(self, source: int) -> tuple[str, float]:
         epochs: Epochs = self.epochs
         return self.names[epochs.metric[source]], float(epochs.value[source])
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether each stretch has its place, and no time is open."""
+        return not self.unsettled and not bool((self.time >= UNSETTLED).any())
 
     def take(self, index: int, placed: Placed) -> None:
         """Take in where one of the stretches has its place."""

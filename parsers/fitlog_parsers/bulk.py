@@ -14,7 +14,8 @@ import numpy as np
 
 from fitlog_parsers.begins import Begins, PrefixFinder
 from fitlog_parsers.blocks import Block, Item, NodeState, settle
-from fitlog_parsers.columns import MISSING, Columns
+from fitlog_parsers.columns import Columns
+from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.dialects.module import EPOCH_METRIC, MODULE, SPEED
 from fitlog_parsers.dialects.module import TIME_COST as TIME_COST_RULE
@@ -22,11 +23,11 @@ from fitlog_parsers.entries import Unparsed
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import MAX_LINE_BYTES, LineBuffer
 from fitlog_parsers.lockstep import PADDING, TIME_COST, Bools, Canonical, Ints, Lockstep
-from fitlog_parsers.prefix import parse_prefix
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
 from fitlog_parsers.runs import Finding
 from fitlog_parsers.scanner import RESEMBLES_RECORD, Scanner, decode, too_long
+from fitlog_parsers.times import LineClock, read_alone
 
 # In bytes a name of 200 characters can be four times as long.
 _RESEMBLES_IN_BYTES: Final = RESEMBLES_RECORD.replace("{1,200}", "{1,800}")
@@ -53,7 +54,10 @@ class BulkReader:
         self._has_canonical = bool(dialects) and dialects[0] is MODULE
         self._lockstep = Lockstep()
         self._prefixes = PrefixFinder()
+        self._clock = LineClock()
         self._nodes: dict[int, NodeState] = {}
+        self._items: list[Item] = []
+        self._times = np.zeros(0, dtype="i8")
         self._blocks: deque[Block] = deque()
 
     @property
@@ -80,6 +84,8 @@ class BulkReader:
             self._read(rest.data, is_too_long=True)
         elif rest.data:
             self._read_by_rules(rest.data, ended=False)
+        self._clock.close(self.lines)
+        self._settle_times()
         for node in self._nodes.values():
             settle(node.tracker.close())
         self._flush()
@@ -100,12 +106,12 @@ class BulkReader:
         lines = data.split(b"\n")
         if ended:
             lines.pop()  # what stands behind the last line's end: nothing
-        items: list[Item] = []
         for number, raw in enumerate(lines, self.lines + 1):
-            items += self._scan(number, raw, ended=ended)
+            self._scan(number, raw, ended=ended)
         none = np.zeros(0, dtype="i8")
+        self._times = none
         nothing = self._lockstep.read(bytes(PADDING), none, 0)
-        self._enqueue(Block(self.lines, nothing, none, none, items, self._lockstep.names, b""))
+        self._enqueue(nothing, self.lines + 1, none, b"")
         self.lines += len(lines)
 
     def _read_by_both(self, data: bytes) -> None:
@@ -117,13 +123,13 @@ class BulkReader:
         begins.begin[ends - starts > MAX_LINE_BYTES] = -1
         self._leave_odd_prefixes(data, starts, begins)
         canonical = self._lockstep.read(padded, begins.begin, len(ends))
-        items, count = self._read_others(data, starts, ends, begins, canonical)
+        self._times = begins.time
+        count = self._read_others(data, starts, ends, begins, canonical)
         if count < len(ends):
             canonical = canonical.until(count)
         self._count(canonical)
         first, self.lines = self.lines + 1, self.lines + count
-        names = self._lockstep.names
-        self._enqueue(Block(first, canonical, begins.time, begins.node, items, names, padded))
+        self._enqueue(canonical, first, begins.node, padded)
         if count < len(ends):
             self._read_by_rules(data[ends[count - 1] + 1 :], ended=True)
 
@@ -143,15 +149,14 @@ class BulkReader:
 
     def _read_others(
         self, data: bytes, starts: Ints, ends: Ints, begins: Begins, canonical: Canonical
-    ) -> tuple[list[Item], int]:
+    ) -> int:
         """Lines that are not canonical, and prefixes that no template fits, in their order.
 
-        Gives what was found and how many lines were read: all, or those up to a heading that
-        leaves the rest of the log to its own rules.
+        Gives how many lines were read: all, or those up to a heading that leaves the rest of the
+        log to its own rules.
         """
         accepted, scanner = canonical.accepted, self._scanner
         todo = self._worth_a_look(data, starts, ends, accepted, begins.known)
-        items: list[Item] = []
         i, at = -1, 0
         while scanner.heading or at < len(todo):
             # Below a heading every line counts, whether it looks like a record or not.
@@ -164,10 +169,10 @@ class BulkReader:
                 if not begins.known[i]:
                     self._read_prefix(data[starts[i] : begins.begin[i]], i, begins)
                 continue
-            items += self._scan(self.lines + 1 + i, data[starts[i] : ends[i]])
+            self._scan(self.lines + 1 + i, data[starts[i] : ends[i]])
             if scanner.heading and scanner.heading.rule.stays:
-                return items, i + 1
-        return items, len(ends)
+                return i + 1
+        return len(ends)
 
     def _worth_a_look(
         self, data: bytes, starts: Ints, ends: Ints, accepted: Bools, known: Bools
@@ -188,27 +193,33 @@ class BulkReader:
                 begins.begin[i] = -1
 
     def _read_prefix(self, prefix: bytes, line: int, begins: Begins) -> None:
-        time, node = _parse_prefix(prefix)
-        begins.time[line] = MISSING if time is None else time
-        begins.node[line] = MISSING if node is None else node
+        number = self.lines + 1 + line
+        begins.time[line], begins.node[line] = self._clock.read(number, decode(prefix))
+        self._settle_times()
 
-    def _scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Item]:
-        items: list[Item] = []
+    def _scan(self, number: int, raw: bytes, *, ended: bool = True) -> None:
         for found in self._scanner.scan(number, raw, ended=ended):
             if isinstance(found, Unparsed):
                 self._columns.add(found)
                 continue
-            time, rank = parse_prefix(found.before)
+            time, rank = self._clock.read(number, found.before)
+            self._settle_times()
             node = rank if found.node is None else found.node
-            items.append(
-                Item(
-                    number,
-                    MISSING if time is None else time,
-                    MISSING if node is None else node,
-                    found.records,
-                )
-            )
-        return items
+            self._items.append(Item(number, time, node, found.records))
+
+    def _settle_times(self) -> None:
+        """When the file has told what its stamps mean, all times read so far are settled."""
+        clock = self._clock
+        for finding in clock.findings:
+            self._columns.add(finding)
+        clock.findings.clear()
+        if not clock.settled:
+            return
+        clock.settled = False
+        for times in (self._times, *(block.time for block in self._blocks)):
+            for i in np.flatnonzero(times >= UNSETTLED).tolist():
+                times[i] = clock.settle(int(times[i]))
+        self._items = [item._replace(time=clock.settle(item.time)) for item in self._items]
 
     def _count(self, canonical: Canonical) -> None:
         kinds = canonical.epochs.kind
@@ -229,7 +240,10 @@ class BulkReader:
             line += data.count(b"\n", 0, data.index(b"\0"))
             self._columns.add(Finding(code="nul-bytes", line=line, text=NUL_TEXT))
 
-    def _enqueue(self, block: Block) -> None:
+    def _enqueue(self, canonical: Canonical, first: int, nodes: Ints, data: bytes) -> None:
+        items, self._items = self._items, []
+        names = self._lockstep.names
+        block = Block(first, canonical, self._times, nodes, items, names, data)
         block.feed(self._nodes)
         self._blocks.append(block)
         self._flush()
@@ -239,9 +253,9 @@ class BulkReader:
             for finding in node.tracker.findings:
                 self._columns.add(finding)
             node.tracker.findings.clear()
-        while self._blocks and not self._blocks[0].unsettled:
+        while self._blocks and self._blocks[0].is_settled:
             write_rows(self._blocks.popleft(), self._columns)
 
 
 def _parse_prefix(prefix: bytes) -> tuple[int | None, int | None]:
-    return parse_prefix(decode(prefix))
+    return read_alone(decode(prefix))

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from fitlog_parsers.columns import Columns
+from fitlog_parsers.columns import MISSING, Columns
+from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.entries import Entry, Row, Unparsed, settle_records
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import LineBuffer
-from fitlog_parsers.prefix import parse_prefix
 from fitlog_parsers.records import Record, Speed
 from fitlog_parsers.runs import Finding, Kind, Placed, RunTracker, summarise
 from fitlog_parsers.scanner import Found, Scanner, too_long
+from fitlog_parsers.times import LineClock
 
 NUL_TEXT = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash left"
 
@@ -32,7 +33,9 @@ class LogReader:
         self.has_nul = False
         self._scanner = Scanner(dialects)
         self._buffer = LineBuffer()
-        self._nodes: dict[int | None, _Node] = {}
+        self._clock = LineClock()
+        self._nodes: dict[int, _Node] = {}
+        self._open: list[_Place] = []
         self._queue: deque[_Place | Unparsed | Finding] = deque()
 
     @property
@@ -58,8 +61,10 @@ class LogReader:
             self._read(block.data, block.too_long)
         if rest.data:
             self._line(rest.data, is_too_long=rest.too_long, ended=False)
+        self._clock.close(self.lines)
+        self._settle_times()
         for node in self._nodes.values():
-            node.settle(node.tracker.close())
+            _take(node.tracker.close())
             self._queue += node.tracker.findings
             node.tracker.findings.clear()
         return self._settled()
@@ -86,31 +91,43 @@ class LogReader:
             self._queue.append(Finding(code="nul-bytes", line=self.lines, text=NUL_TEXT))
 
     def _place(self, found: Found) -> None:
-        time, rank = parse_prefix(found.before)
+        time, rank = self._clock.read(self.lines, found.before)
         rank = rank if found.node is None else found.node
+        if self._clock.settled or self._clock.findings:
+            self._settle_times()
         node = self._nodes.get(rank)
         if node is None:
-            node = self._nodes[rank] = _Node(rank)
-        place = _Place(self.lines, rank, time, found.records)
-        tracker = node.tracker
-        placed = tracker.add(summarise(self.lines, found.records, place))
-        if tracker.findings:
-            self._queue += tracker.findings
-            tracker.findings.clear()
+            node = self._nodes[rank] = _Node()
+        place = _Place(self.lines, node, rank, time, found.records)
+        if time >= UNSETTLED:
+            self._open.append(place)
+        placed = node.tracker.add(summarise(self.lines, found.records, place))
+        if node.tracker.findings:
+            self._queue += node.tracker.findings
+            node.tracker.findings.clear()
         self._queue.append(place)
-        node.settle(placed)
+        _take(placed)
+
+    def _settle_times(self) -> None:
+        self._queue += self._clock.findings
+        self._clock.findings.clear()
+        if self._clock.settled:
+            for place in self._open:
+                place.time = self._clock.settle(place.time)
+            self._open.clear()
+            self._clock.settled = False
 
     def _settled(self) -> list[Entry]:
         entries: list[Entry] = []
         queue = self._queue
         while queue:
             first = queue[0]
-            if isinstance(first, _Place):
-                if first.rows is None:
-                    break
-                entries += first.rows
-            else:
+            if not isinstance(first, _Place):
                 entries.append(first)
+            elif first.placed is None or first.time >= UNSETTLED:
+                break
+            else:
+                entries += first.rows(first.placed)
             queue.popleft()
         return entries
 
@@ -153,40 +170,45 @@ class ColumnReader:
             self._columns.add(entry)
 
 
-class _Place:
-    """Records on their way to rows: `rows` is None until their run is settled."""
-
-    __slots__ = ("line", "node", "records", "rows", "time")
-
-    def __init__(
-        self, line: int, node: int | None, time: int | None, records: tuple[Record, ...]
-    ) -> None:
-        self.line = line
-        self.node = node
-        self.time = time
-        self.records = records
-        self.rows: list[Row] | None = None
-
-
 class _Node:
     """What is remembered of one node's lines."""
 
-    def __init__(self, rank: int | None) -> None:
-        self.rank = rank
+    def __init__(self) -> None:
         self.tracker = RunTracker()
-        self._last_speed: tuple[int, Speed] | None = None
+        self.last_speed: tuple[int, Speed] | None = None
 
-    def settle(self, placed: list[Placed]) -> None:
-        for one in placed:
-            place: _Place = one.stretch.payload
-            is_validation = one.split == "validation" and one.stretch.kind is Kind.WINDOW
-            records = settle_records(place.records, validation=is_validation, running=one.running)
-            if isinstance(records[0], Speed):
-                # Up to 0.9 there is a line for each metric: one point, and all of them.
-                last, self._last_speed = self._last_speed, (one.run, records[0])
-                # Two reports that name no place may well be of one speed.
-                if last == self._last_speed and (last[1].epoch, last[1].batch_end) != (None, None):
-                    records = records[1:]
-            place.rows = [
-                Row(place.line, one.run, place.node, place.time, record) for record in records
-            ]
+
+class _Place:
+    """Records on their way to rows: they wait for their run, and for the meaning of their time."""
+
+    __slots__ = ("line", "node", "placed", "rank", "records", "time")
+
+    def __init__(
+        self, line: int, node: _Node, rank: int, time: int, records: tuple[Record, ...]
+    ) -> None:
+        self.line = line
+        self.node = node
+        self.rank = rank
+        self.time = time
+        self.records = records
+        self.placed: Placed | None = None
+
+    def rows(self, placed: Placed) -> list[Row]:
+        """The rows, once all is settled; of a node they must be asked for in order."""
+        is_validation = placed.split == "validation" and placed.stretch.kind is Kind.WINDOW
+        records = settle_records(self.records, validation=is_validation, running=placed.running)
+        if isinstance(records[0], Speed):
+            # Up to 0.9 there is a line for each metric: one point, and all of them.
+            last, self.node.last_speed = self.node.last_speed, (placed.run, records[0])
+            # Two reports that name no place may well be of one speed.
+            names_place = (records[0].epoch, records[0].batch_end) != (None, None)
+            if last == self.node.last_speed and names_place:
+                records = records[1:]
+        rank = None if self.rank == MISSING else self.rank
+        time = None if self.time == MISSING else self.time
+        return [Row(self.line, placed.run, rank, time, record) for record in records]
+
+
+def _take(placed: list[Placed]) -> None:
+    for one in placed:
+        one.stretch.payload.placed = one

@@ -153,7 +153,9 @@ def _found_rows(block: Block, places: Ints, told: _Outcomes) -> list[tuple[int, 
         validation, running = bool(told.is_validation[i]), bool(told.is_running[i])
         records = settle_records(item.records, validation=validation, running=running)
         for record in records if told.is_kept[i] else records[1:]:
-            rows.append((i, Row(item.line, int(told.run[i]), item.node, item.time, record)))
+            rows.append(
+                (i, Row(item.line, int(told.run[i]), item.node, int(block.time[i]), record))
+            )
     return rows
 
 

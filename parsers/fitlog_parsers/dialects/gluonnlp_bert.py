@@ -179,7 +179,6 @@ BERT: Final = (
     ),
     Rule(
         name="question answering step",
-        # Digits, for a Monitor writes `Batch:` and blanks.
         starts=("Batch: ", "Step: "),
         ahead=r"[0-9]++/[0-9]",
         # The prediction counts its batches: `Batch: 11/170`.
