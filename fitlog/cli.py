@@ -166,6 +166,35 @@ def parse(
 
 
 @app.command()
+def dialects(
+    log: Annotated[
+        str | None, typer.Argument(metavar="[LOG]", help="Say whose lines this log holds.")
+    ] = None,
+    rules: Annotated[
+        str | None, typer.Option(metavar="DIALECT", help="List this dialect's lines instead.")
+    ] = None,
+) -> None:
+    """List the writers whose lines are read, each with an example."""
+    with user_errors():
+        from fitlog.printable import printable
+        from fitlog_parsers import DIALECTS, find_dialects, own_rules
+
+        if log is not None:
+            from fitlog.sources import read_beginning
+            from fitlog_parsers import sniff_dialect
+
+            typer.echo(sniff_dialect(read_beginning(log), path=log).name)
+        elif rules is not None:
+            (dialect,) = find_dialects(rules)
+            for rule in dialect.rules:
+                typer.echo(f"{rule.name}\n    {printable(rule.example)}")
+        else:
+            for dialect in DIALECTS:
+                typer.echo(f"{dialect.name:<12}{dialect.about}")
+                typer.echo(f"{'':<12}{printable(own_rules(dialect)[0].example)}")
+
+
+@app.command()
 def plot(
     logs: Logs,
     output: Annotated[
@@ -221,15 +250,16 @@ def check(
     with user_errors() as outcome:
         from fitlog.gate import check as check_throughput
         from fitlog.gate import format_judgement
+        from fitlog.options import fraction, number_of_windows
 
         _require_one_stdin([*candidates, *(baseline or [])])
         judgement = check_throughput(
             candidates,
             baseline=baseline or [],
-            tolerance=_fraction("--tolerance", tolerance),
-            min_effect=_fraction("--min-effect", min_effect),
+            tolerance=fraction("--tolerance", tolerance),
+            min_effect=fraction("--min-effect", min_effect),
             alpha=alpha,
-            warm_up=_warm_up(warmup),
+            warm_up=number_of_windows(warmup),
         )
         undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
         outcome.exit_code = 0 if undecided else judgement.exit_code
@@ -306,29 +336,6 @@ def _print_doubts(log: RunLog) -> None:
 
 def _picture_beside(log: str) -> Path:
     return Path("fitlog.png") if log == "-" else Path(log).with_suffix(".png")
-
-
-def _fraction(option: str, text: str) -> float:
-    """`5%`, `2.5%` or `0.05`."""
-    from fitlog.errors import SettingError
-
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise SettingError(f"{option} {text}: must be a part of the whole, such as 5% or 0.05")
-    return value
-
-
-def _warm_up(text: str) -> int | None:
-    from fitlog.errors import SettingError
-
-    if text == "auto":
-        return None
-    if not text.isdecimal() or len(text) > 9:
-        raise SettingError(f"--warmup {text}: must be auto or a number of windows")
-    return int(text)
 
 
 def _own_name() -> str:

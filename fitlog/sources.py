@@ -102,6 +102,22 @@ def _reader(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> R
     return ColumnReader(columns, dialects)
 
 
+def read_beginning(source: Source) -> bytes:
+    """The first megabyte of a log's text.
+
+    Raises:
+        LogError: the source is missing, unreadable or damaged from its start.
+    """
+    name = name_of(source)
+    with _opened(source) as stream:
+        try:
+            return stream.read(_CHUNK_BYTES)
+        except _damage_errors() as error:
+            raise LogError(f"is damaged: {error}", path=name) from None
+        except OSError as error:
+            raise LogError(f"cannot be read: {_reason(error)}", path=name) from None
+
+
 def name_of(source: Source) -> str:
     """How messages and tables call a source."""
     if isinstance(source, bytes):

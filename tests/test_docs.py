@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import fitlog
+from fitlog_parsers import DIALECTS
 from support import PROJECT, SAMPLES
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -78,9 +79,15 @@ def test_every_public_name_is_documented() -> None:
         assert f"`{name}" in page, name
 
 
-@pytest.mark.parametrize("command", ["run", "parse", "plot", "check"])
+@pytest.mark.parametrize("command", ["run", "parse", "dialects", "plot", "check"])
 def test_every_option_is_documented(command: str) -> None:
-    pages = {"run": "running", "parse": "reading", "plot": "plotting", "check": "gate"}
+    pages = {
+        "run": "running",
+        "parse": "reading",
+        "dialects": "reading",
+        "plot": "plotting",
+        "check": "gate",
+    }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
     done = subprocess.run(
         [fitlog_command, command, "--help"], capture_output=True, text=True, check=True
@@ -91,6 +98,13 @@ def test_every_option_is_documented(command: str) -> None:
     assert len(options) >= 1
     for option in options:
         assert option in page, option
+
+
+def test_every_dialect_is_documented() -> None:
+    page = (PROJECT / "docs" / "reading.md").read_text("utf-8")
+
+    for dialect in DIALECTS:
+        assert f"| `{dialect.name}` | {dialect.about} |" in page
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,7 +1,7 @@
 """Text of MXNet training logs in, records out: no pandas, no printing, no clock, no plots."""
 
 from fitlog_parsers.columns import MISSING, Columns
-from fitlog_parsers.dialects import DIALECTS, find_dialects
+from fitlog_parsers.dialects import DIALECTS, find_dialects, own_rules
 from fitlog_parsers.entries import Entry, Row, Unparsed
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
@@ -42,5 +42,6 @@ __all__ = [
     "Unparsed",
     "find_dialects",
     "format_line",
+    "own_rules",
     "sniff_dialect",
 ]

@@ -11,12 +11,14 @@ from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.reader import LogReader
 
 
-def sniff_dialect(log: bytes, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
+def sniff_dialect(
+    log: bytes, dialects: Iterable[Dialect] = DIALECTS, *, path: str | None = None
+) -> Dialect:
     """The dialect whose rules read the most lines of `log`; a beginning of it will do.
 
     Reading never needs this: it tries the rules of all dialects. It is for those who want to know.
     Of dialects that read equally many lines, that one is meant whose own these lines are: a rule
-    that several share is the first one's.
+    that several share is the first one's. `path` is named in errors.
 
     Raises:
         NoRecordsError: no dialect reads any line.
@@ -27,14 +29,15 @@ def sniff_dialect(log: bytes, dialects: Iterable[Dialect] = DIALECTS) -> Dialect
     }
     most = max((count for count, _ in counts.values()), default=0)
     if not most:
-        raise NoRecordsError("no dialect reads any line of it")
+        raise NoRecordsError("no dialect reads any line of it", path=path)
     best = tuple(dialect for count, dialect in counts.values() if count == most)
     if len(best) > 1:
         own = _count(best, log)
         best = tuple(dialect for dialect in best if own[dialect.name] == max(own.values()))
     if len(best) > 1:
         names = " and ".join(dialect.name for dialect in best)
-        raise AmbiguousDialectError(f"{names} read equally many lines of it: {most}")
+        place = f" ({path})" if path else ""
+        raise AmbiguousDialectError(f"{names} read equally many lines of it: {most}{place}")
     return best[0]
 
 

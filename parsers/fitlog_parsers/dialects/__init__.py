@@ -18,7 +18,7 @@ from fitlog_parsers.dialects.scala import SCALA
 from fitlog_parsers.dialects.sockeye import SOCKEYE
 from fitlog_parsers.dialects.sparse_lm import SPARSE_LM
 from fitlog_parsers.errors import UnknownDialectError
-from fitlog_parsers.grammar import Dialect
+from fitlog_parsers.grammar import Dialect, Rule
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
     MODULE,
@@ -48,3 +48,9 @@ def find_dialects(name: str | None) -> tuple[Dialect, ...]:
         known = ", ".join(dialect.name for dialect in DIALECTS)
         raise UnknownDialectError(f"no dialect named {name!r}; known: {known}")
     return found
+
+
+def own_rules(dialect: Dialect) -> tuple[Rule, ...]:
+    """The rules of a dialect that none listed before it has."""
+    before = {id(rule) for other in DIALECTS[: DIALECTS.index(dialect)] for rule in other.rules}
+    return tuple(rule for rule in dialect.rules if id(rule) not in before)

@@ -1,0 +1,33 @@
+"""Options of the command that are more than text, read with a message that names them."""
+
+from __future__ import annotations
+
+from fitlog.errors import SettingError
+
+
+def fraction(option: str, text: str) -> float:
+    """The number that `5%`, `2.5%` or `0.05` stands for.
+
+    Raises:
+        SettingError: it is no part of the whole.
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise SettingError(f"{option} {text}: must be a part of the whole, such as 5% or 0.05")
+    return value
+
+
+def number_of_windows(text: str) -> int | None:
+    """The windows of `--warmup`; None for `auto`.
+
+    Raises:
+        SettingError: it is neither `auto` nor a number.
+    """
+    if text == "auto":
+        return None
+    if not text.isdecimal() or len(text) > 9:
+        raise SettingError(f"--warmup {text}: must be auto or a number of windows")
+    return int(text)
