@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fitlog.errors import (
         AmbiguousDialectError,
         BaselineError,
+        DialectFileError,
         FitlogError,
         LogError,
         MXNetUnavailableError,
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AmbiguousDialectError": "fitlog.errors",
     "BaselineError": "fitlog.errors",
+    "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
     "Judgement": "fitlog.gate",
     "LogError": "fitlog.errors",
@@ -52,6 +54,7 @@ _HOMES = {
 __all__ = [
     "AmbiguousDialectError",
     "BaselineError",
+    "DialectFileError",
     "FitlogError",
     "Judgement",
     "LogError",

@@ -75,6 +75,10 @@ Logs = Annotated[
     list[str], typer.Argument(metavar="LOG...", help="Log files, or - for standard input.")
 ]
 
+DialectFile = Annotated[
+    Path | None, typer.Option(help="A TOML file that describes one dialect more.")
+]
+
 
 def main() -> None:
     """Run the command line."""
@@ -149,6 +153,7 @@ def parse(
         Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
     ] = None,
     dialect: Annotated[str | None, typer.Option(help="Read lines of this dialect only.")] = None,
+    dialect_file: DialectFile = None,
 ) -> None:
     """Print a table of what training logs say.
 
@@ -160,7 +165,7 @@ def parse(
         _require_one_stdin(logs)
         if output:
             _require_other_file(output, logs)
-        log = _read(logs, dialect, table)
+        log = _read(logs, dialect, dialect_file, table)
         write_table(getattr(log, table.value), form.value if form else format_of(output), output)
         _print_doubts(log)
 
@@ -173,25 +178,26 @@ def dialects(
     rules: Annotated[
         str | None, typer.Option(metavar="DIALECT", help="List this dialect's lines instead.")
     ] = None,
+    dialect_file: DialectFile = None,
 ) -> None:
     """List the writers whose lines are read, each with an example."""
     with user_errors():
         from fitlog.printable import printable
-        from fitlog_parsers import DIALECTS, find_dialects, own_rules
+        from fitlog.sources import more_dialects, read_beginning
+        from fitlog_parsers import find_dialects, own_rules, sniff_dialect
 
+        more = more_dialects(dialect_file)
+        every = find_dialects(None, more)
         if log is not None:
-            from fitlog.sources import read_beginning
-            from fitlog_parsers import sniff_dialect
-
-            typer.echo(sniff_dialect(read_beginning(log), path=log).name)
+            typer.echo(sniff_dialect(read_beginning(log), every, path=log).name)
         elif rules is not None:
-            (dialect,) = find_dialects(rules)
+            (dialect,) = find_dialects(rules, more)
             for rule in dialect.rules:
                 typer.echo(f"{rule.name}\n    {printable(rule.example)}")
         else:
-            for dialect in DIALECTS:
-                typer.echo(f"{dialect.name:<12}{dialect.about}")
-                typer.echo(f"{'':<12}{printable(own_rules(dialect)[0].example)}")
+            for i, dialect in enumerate(every):
+                typer.echo(f"{dialect.name:<12}{printable(dialect.about)}")
+                typer.echo(f"{'':<12}{printable(own_rules(dialect, every[:i])[0].example)}")
 
 
 @app.command()
@@ -274,11 +280,13 @@ def check(
         raise typer.Exit(outcome.exit_code)
 
 
-def _read(logs: list[str], dialect: str | None, table: Table) -> RunLog:
+def _read(logs: list[str], dialect: str | None, dialect_file: Path | None, table: Table) -> RunLog:
     from fitlog.tables import read_log, read_logs
 
-    several = len(logs) > 1
-    log = read_logs(logs, dialect=dialect) if several else read_log(logs[0], dialect=dialect)
+    if len(logs) > 1:
+        log = read_logs(logs, dialect=dialect, dialect_file=dialect_file)
+    else:
+        log = read_log(logs[0], dialect=dialect, dialect_file=dialect_file)
     if table not in (Table.UNPARSED, Table.WARNINGS):
         _require_records(log)
     return log

@@ -5,6 +5,7 @@ FitlogError
 │   └── NoRecordsError                     readable text without the records needed
 ├── UnknownDialectError (ValueError)       no dialect has this name
 ├── AmbiguousDialectError (ValueError)     several dialects fit a log equally well
+├── DialectFileError (ValueError)          a file or package that makes no dialect
 ├── SettingError (ValueError)              a setting out of its range
 ├── OutputError                            a file that cannot be written, or not so
 ├── BaselineError                          nothing, or nothing fit, to compare with
@@ -14,6 +15,7 @@ FitlogError
 
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
+    DialectFileError,
     FitlogError,
     LogError,
     NoRecordsError,
@@ -44,6 +46,7 @@ class TrainingError(FitlogError):
 __all__ = [
     "AmbiguousDialectError",
     "BaselineError",
+    "DialectFileError",
     "FitlogError",
     "LogError",
     "MXNetUnavailableError",

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import IO, Final, Protocol, cast
 
 from fitlog.errors import LogError
-from fitlog_parsers import ColumnReader, Columns, Dialect, Finding, find_dialects
+from fitlog_parsers import (
+    ColumnReader,
+    Columns,
+    Dialect,
+    Finding,
+    find_dialects,
+    installed_dialects,
+    load_dialect,
+)
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
@@ -57,9 +65,15 @@ class Reader(Protocol):
 
 
 def read_columns(
-    sources: Sequence[Source], *, dialect: str | None = None, bulk: bool = False
+    sources: Sequence[Source],
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+    bulk: bool = False,
 ) -> Columns:
     """Read logs one after the other into one set of columns.
+
+    `dialect` names the one dialect to read, None means all; `dialect_file` describes one more.
 
     `bulk` chooses the fast reader, which needs numpy; both give the same.
 
@@ -69,9 +83,10 @@ def read_columns(
     Raises:
         LogError: a source that is missing, unreadable, damaged from its start or not text.
         UnknownDialectError: there is no such dialect.
+        DialectFileError: the file, or an installed package, describes none.
     """
     columns = Columns()
-    dialects = find_dialects(dialect)
+    dialects = find_dialects(dialect, more_dialects(dialect_file))
     for source in sources:
         columns.begin_file(name_of(source))
         reader = _reader(columns, dialects, bulk=bulk)
@@ -92,6 +107,12 @@ def read_columns(
 
         collect(columns)
     return columns
+
+
+def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[Dialect, ...]:
+    """The dialect of a file, if there is one, and those that installed packages bring."""
+    own = () if dialect_file is None else (load_dialect(dialect_file),)
+    return (*own, *installed_dialects())
 
 
 def _reader(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> Reader:

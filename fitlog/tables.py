@@ -6,6 +6,7 @@ which works on one log works on the next. A number the log does not state is mis
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -67,26 +68,40 @@ class RunLog:
         return bool(len(self.speed) or len(self.metrics) or len(self.events))
 
 
-def read_log(source: Source, *, dialect: str | None = None) -> RunLog:
+def read_log(
+    source: Source,
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+) -> RunLog:
     """Read one log: a path, `-` for standard input, an open binary file, or bytes.
 
     Files compressed with gzip, xz, bzip2 and zstd are opened. A log without a single record gives
-    empty tables. `dialect` is the name of the one dialect to read; None tries all.
+    empty tables. `dialect` is the name of the one dialect to read; None tries all. `dialect_file`
+    is a TOML file that describes one more.
 
     Raises:
         LogError: the source is missing, unreadable, damaged from its start or not text.
         UnknownDialectError: there is no such dialect.
+        DialectFileError: the file describes none.
     """
-    return build_tables(read_columns([source], dialect=dialect, bulk=True), with_file=False)
+    columns = read_columns([source], dialect=dialect, dialect_file=dialect_file, bulk=True)
+    return build_tables(columns, with_file=False)
 
 
-def read_logs(sources: Sequence[Source], *, dialect: str | None = None) -> RunLog:
+def read_logs(
+    sources: Sequence[Source],
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+) -> RunLog:
     """Read many logs as one; each table gets a category column `file` in front.
 
     Raises:
         LogError: as `read_log`, naming the file.
     """
-    return build_tables(read_columns(sources, dialect=dialect, bulk=True), with_file=True)
+    columns = read_columns(sources, dialect=dialect, dialect_file=dialect_file, bulk=True)
+    return build_tables(columns, with_file=True)
 
 
 def build_tables(columns: Columns, *, with_file: bool) -> RunLog:

@@ -1,10 +1,12 @@
 """Text of MXNet training logs in, records out: no pandas, no printing, no clock, no plots."""
 
 from fitlog_parsers.columns import MISSING, Columns
+from fitlog_parsers.dialect_files import installed_dialects, load_dialect
 from fitlog_parsers.dialects import DIALECTS, find_dialects, own_rules
 from fitlog_parsers.entries import Entry, Row, Unparsed
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
+    DialectFileError,
     FitlogError,
     LogError,
     NoRecordsError,
@@ -24,6 +26,7 @@ __all__ = [
     "ColumnReader",
     "Columns",
     "Dialect",
+    "DialectFileError",
     "Entry",
     "Event",
     "Finding",
@@ -42,6 +45,8 @@ __all__ = [
     "Unparsed",
     "find_dialects",
     "format_line",
+    "installed_dialects",
+    "load_dialect",
     "own_rules",
     "sniff_dialect",
 ]

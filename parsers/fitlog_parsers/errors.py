@@ -4,7 +4,8 @@
     ├── LogError (ValueError)   a log that cannot be read; knows path, line and column
     │   └── NoRecordsError      readable text, but nothing in it is a training record
     ├── UnknownDialectError (ValueError)    no dialect has this name; names those that there are
-    └── AmbiguousDialectError (ValueError)  several dialects fit equally well; names them
+    ├── AmbiguousDialectError (ValueError)  several dialects fit equally well; names them
+    └── DialectFileError (ValueError)       a file or package that makes no dialect
 
 `fitlog.errors` grows the tree for running and judging. One root lets a caller catch all of it, and
 nothing else, with a single `except`.
@@ -52,3 +53,7 @@ class UnknownDialectError(FitlogError, ValueError):
 
 class AmbiguousDialectError(FitlogError, ValueError):
     """Several dialects fit a log equally well."""
+
+
+class DialectFileError(FitlogError, ValueError):
+    """A file, or an installed package, that describes no dialect."""

@@ -93,8 +93,8 @@ class Scanner:
             if before:
                 torn_off = after > 0 and before[0] == "\t"
                 found += _pass_over(number, before, unread=unread > 0, is_rest=torn_off)
-            rule, dialect, match = matched
-            records, end = rule.build(match), match.end()
+            rule, dialect, match, records = matched
+            end = match.end()
             if rule.opens:
                 epoch = _epoch_of(match, self.heading)
                 self.heading = Heading(rule, dialect, epoch, rank_tag(text))
@@ -141,10 +141,13 @@ class Scanner:
 
     def _match(
         self, text: str, begin: int, start: str, end: int = sys.maxsize
-    ) -> tuple[Rule, str, re.Match[str]] | None:
+    ) -> tuple[Rule, str, re.Match[str], tuple[Record, ...]] | None:
         for rule, dialect in self._rules[start]:
             if (match := rule.pattern.match(text, begin, end)) is not None:
-                return rule, dialect, match
+                try:
+                    return rule, dialect, match, rule.build(match)
+                except ValueError:  # a user's pattern took for a number what is none
+                    continue
         return None
 
     def _read_whole_part(
@@ -155,8 +158,8 @@ class Scanner:
         found = self._match(text, begin, start, cut) if cut > begin else None
         if found is None:
             return (), begin
-        rule, _, match = found
-        return rule.build(match), match.end()
+        _, _, match, records = found
+        return records, match.end()
 
 
 def too_long(number: int, raw: bytes) -> Unparsed:

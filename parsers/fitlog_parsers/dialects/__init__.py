@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fitlog_parsers.dialects.estimator import ESTIMATOR
@@ -37,20 +38,25 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
 )
 
 
-def find_dialects(name: str | None) -> tuple[Dialect, ...]:
-    """The dialect called `name`, or all of them for None.
+def find_dialects(name: str | None, more: tuple[Dialect, ...] = ()) -> tuple[Dialect, ...]:
+    """The dialect called `name`, or all of them for None; `more` are known besides.
+
+    What comes from elsewhere is tried before the dialects here, but for Module's own lines.
 
     Raises:
         UnknownDialectError: there is none of that name.
     """
-    found = tuple(dialect for dialect in DIALECTS if name in (None, dialect.name))
+    every = (MODULE, *more, *(dialect for dialect in DIALECTS if dialect is not MODULE))
+    if name is None:
+        return every
+    found = tuple(dialect for dialect in (*more, *DIALECTS) if name == dialect.name)[:1]
     if not found:
-        known = ", ".join(dialect.name for dialect in DIALECTS)
+        known = ", ".join(dialect.name for dialect in every)
         raise UnknownDialectError(f"no dialect named {name!r}; known: {known}")
     return found
 
 
-def own_rules(dialect: Dialect) -> tuple[Rule, ...]:
-    """The rules of a dialect that none listed before it has."""
-    before = {id(rule) for other in DIALECTS[: DIALECTS.index(dialect)] for rule in other.rules}
-    return tuple(rule for rule in dialect.rules if id(rule) not in before)
+def own_rules(dialect: Dialect, before: Sequence[Dialect]) -> tuple[Rule, ...]:
+    """The rules of a dialect that none of those before it has."""
+    theirs = {id(rule) for other in before for rule in other.rules}
+    return tuple(rule for rule in dialect.rules if id(rule) not in theirs)
