@@ -14,7 +14,7 @@ import os
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol, cast
@@ -64,6 +64,9 @@ class Reader(Protocol):
         """Read what is left."""
 
 
+_NewReader = Callable[[], Reader]
+
+
 def read_columns(
     sources: Sequence[Source],
     *,
@@ -87,9 +90,10 @@ def read_columns(
     """
     columns = Columns()
     dialects = find_dialects(dialect, more_dialects(dialect_file))
+    new_reader = _readers(columns, dialects, bulk=bulk)
     for source in sources:
         columns.begin_file(name_of(source))
-        reader = _reader(columns, dialects, bulk=bulk)
+        reader = new_reader()
         with _opened(source) as stream:
             damage = _feed(reader, stream, columns)
         reader.close()
@@ -115,12 +119,14 @@ def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[D
     return (*own, *installed_dialects())
 
 
-def _reader(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> Reader:
-    if bulk:
-        from fitlog_parsers.bulk import BulkReader
+def _readers(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> _NewReader:
+    """What makes the reader of each log."""
+    if not bulk:
+        return lambda: ColumnReader(columns, dialects)
+    from fitlog_parsers.bulk import BulkReader, new_engine
 
-        return BulkReader(columns, dialects)
-    return ColumnReader(columns, dialects)
+    engine = new_engine()
+    return lambda: BulkReader(columns, dialects, engine)
 
 
 def read_beginning(source: Source) -> bytes:

@@ -6,9 +6,8 @@ rules. Both give the same rows, findings and text that was not read, in the orde
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -26,34 +25,46 @@ from fitlog_parsers.lockstep import PADDING, TIME_COST, Bools, Canonical, Ints, 
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
 from fitlog_parsers.runs import Finding
-from fitlog_parsers.scanner import RESEMBLES_RECORD, Scanner, decode, too_long
+from fitlog_parsers.scanner import Scanner, decode, index_rules, too_long
 from fitlog_parsers.times import LineClock, read_alone
 
-# In bytes a name of 200 characters can be four times as long.
-_RESEMBLES_IN_BYTES: Final = RESEMBLES_RECORD.replace("{1,200}", "{1,800}")
-
 _PREFIXES_TO_TRY: Final = 4
+
+
+class Engine(NamedTuple):
+    """What has been learned of the lines of a log, and serves for the next log, too."""
+
+    lockstep: Lockstep
+    prefixes: PrefixFinder
+
+
+def new_engine() -> Engine:
+    """An engine that has seen nothing yet."""
+    return Engine(Lockstep(), PrefixFinder())
 
 
 class BulkReader:
     """Feed it the pieces of one log as they come, then close it; `columns` takes in what is read.
 
     `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
-    whether a NUL byte was met (a binary file, or a hole that a crash left).
+    whether a NUL byte was met (a binary file, or a hole that a crash left). The readers of many
+    logs should have one `engine`.
     """
 
-    def __init__(self, columns: Columns, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        dialects: tuple[Dialect, ...] = DIALECTS,
+        engine: Engine | None = None,
+    ) -> None:
         self.lines = 0
         self.has_nul = False
         self._columns = columns
         self._scanner = Scanner(dialects)
-        self._interesting = re.compile(
-            rf"{self._scanner.starts}|\x1b|{_RESEMBLES_IN_BYTES}".encode()
-        )
+        self._interesting = index_rules(dialects).interesting
         self._buffer = LineBuffer()
         self._has_canonical = bool(dialects) and dialects[0] is MODULE
-        self._lockstep = Lockstep()
-        self._prefixes = PrefixFinder()
+        self._lockstep, self._prefixes = engine or new_engine()
         self._clock = LineClock()
         self._nodes: dict[int, NodeState] = {}
         self._items: list[Item] = []

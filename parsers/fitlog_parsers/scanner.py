@@ -20,10 +20,14 @@ from fitlog_parsers.records import Record
 
 _MOST_UNREAD_STARTS: Final = 100
 # Text of this kind that no rule reads is reported, not passed over.
-RESEMBLES_RECORD: Final = (
+_RESEMBLES: Final = (
     r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
 )
-_RESEMBLES_RECORD: Final = re.compile(RESEMBLES_RECORD)
+_RESEMBLES_RECORD: Final = re.compile(_RESEMBLES)
+# In bytes a name of 200 characters can be four times as long.
+_RESEMBLES_IN_BYTES: Final = _RESEMBLES.replace("{1,200}", "{1,800}")
+_MOST_INDEXES: Final = 64
+_INDEXES: Final[dict[tuple[int, ...], RuleIndex]] = {}
 
 
 class Found(NamedTuple):
@@ -44,6 +48,19 @@ class Heading(NamedTuple):
     tag: str
 
 
+class RuleIndex(NamedTuple):
+    """The rules of some dialects by the starts of their records, made once and used for many logs.
+
+    `starts` finds a start; `interesting`, in bytes, whether a line may have anything to be looked
+    at: a start, a colour that may hide one, or what resembles a record.
+    """
+
+    dialects: tuple[Dialect, ...]
+    rules: dict[str, list[tuple[Rule, str]]]
+    starts: re.Pattern[str]
+    interesting: re.Pattern[bytes]
+
+
 class Scanner:
     """Reads lines in order.
 
@@ -55,9 +72,7 @@ class Scanner:
         self.heading: Heading | None = None
         self.rule_uses: Counter[tuple[str, str]] = Counter()
         self.dialect_lines: Counter[str] = Counter()
-        self._rules = _by_start(dialects)
-        self.starts = _pattern_of_starts(self._rules)
-        self._starts = re.compile(self.starts)
+        self._index = index_rules(dialects)
 
     def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Found | Unparsed]:
         """What line `number` says; `ended` is False for a last line without its end."""
@@ -81,7 +96,7 @@ class Scanner:
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
         unread = 0  # starts passed since then that no rule reads
-        while (start := self._starts.search(text, begin)) is not None:
+        while (start := self._index.starts.search(text, begin)) is not None:
             begin = start.start()
             matched = self._match(text, begin, start[0])
             if matched is None:
@@ -142,7 +157,7 @@ class Scanner:
     def _match(
         self, text: str, begin: int, start: str, end: int = sys.maxsize
     ) -> tuple[Rule, str, re.Match[str], tuple[Record, ...]] | None:
-        for rule, dialect in self._rules[start]:
+        for rule, dialect in self._index.rules[start]:
             if (match := rule.pattern.match(text, begin, end)) is not None:
                 try:
                     return rule, dialect, match, rule.build(match)
@@ -207,6 +222,21 @@ def _node_of(match: re.Match[str]) -> int | None:
 
 def _with_epoch(record: Record, epoch: int | None) -> Record:
     return record if record.epoch is not None else dataclasses.replace(record, epoch=epoch)
+
+
+def index_rules(dialects: tuple[Dialect, ...]) -> RuleIndex:
+    """The index of these dialects' rules."""
+    key = tuple(map(id, dialects))
+    index = _INDEXES.get(key)
+    if index is None:
+        if len(_INDEXES) >= _MOST_INDEXES:
+            _INDEXES.clear()
+        rules = _by_start(dialects)
+        starts = _pattern_of_starts(rules)
+        interesting = rf"{starts}|\x1b|{_RESEMBLES_IN_BYTES}".encode()
+        index = RuleIndex(dialects, rules, re.compile(starts), re.compile(interesting))
+        _INDEXES[key] = index
+    return index
 
 
 def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]]:
