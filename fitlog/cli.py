@@ -6,7 +6,6 @@ Whatever a command needs is imported when it runs: `fitlog --help` loads none of
 
 from __future__ import annotations
 
-import enum
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitlog.choices import Network, ReportFormat, Table, TableFormat, Undecided
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -28,47 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs more time than most commands
 )
-
-
-class Table(enum.StrEnum):
-    """What `fitlog parse` can print."""
-
-    SPEED = "speed"
-    METRICS = "metrics"
-    EPOCHS = "epochs"
-    EVENTS = "events"
-    UNPARSED = "unparsed"
-    WARNINGS = "warnings"
-
-
-class TableFormat(enum.StrEnum):
-    """How `fitlog parse` writes a table."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
-
-
-class ReportFormat(enum.StrEnum):
-    """How `fitlog check` writes its verdict."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Network(enum.StrEnum):
-    """What `fitlog run` can train."""
-
-    LENET = "lenet"
-    MLP = "mlp"
-
-
-class Undecided(enum.StrEnum):
-    """What becomes of an inconclusive verdict."""
-
-    FAIL = "fail"
-    PASS = "pass"  # noqa: S105  # no password
 
 
 Logs = Annotated[
@@ -168,6 +127,31 @@ def parse(
         log = _read(logs, dialect, dialect_file, table)
         write_table(getattr(log, table.value), form.value if form else format_of(output), output)
         _print_doubts(log)
+
+
+@app.command()
+def doctor(
+    logs: Logs,
+    form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+    dialect_file: DialectFile = None,
+) -> None:
+    """Say what in training logs should not be trusted: the line, the reason, the remedy."""
+    with user_errors():
+        from fitlog.doctor import examine, format_examination
+        from fitlog.printable import printable
+        from fitlog.tables import read_log
+
+        _require_one_stdin(logs)
+        read = [read_log(log, dialect_file=dialect_file) for log in logs]
+        for log in read:
+            _require_records(log)
+        found = [examine(log) for log in read]
+        if form is ReportFormat.JSON:
+            import json
+
+            typer.echo(json.dumps([one.to_dict() for one in found], indent=2))
+        else:
+            typer.echo(printable("\n".join(map(format_examination, found)), keep="\n"))
 
 
 @app.command()

@@ -12,10 +12,15 @@ def find_hparams(events: EventColumns) -> dict[str, Any]:
     """The last `Namespace(...)`; a value that is no literal stays as its text."""
     for kind, text in zip(reversed(events.kind), reversed(events.text), strict=True):
         if kind == "start" and "Namespace(" in text:
-            inside = text[text.index("Namespace(") + len("Namespace(") : text.rindex(")")]
-            pairs = (argument.partition("=") for argument in _split_arguments(inside))
-            return {name.strip(): _literal(value) for name, equals, value in pairs if equals}
+            return parse_hparams(text)
     return {}
+
+
+def parse_hparams(text: str) -> dict[str, Any]:
+    """The arguments of the `Namespace(...)` in a text that holds one."""
+    inside = text[text.index("Namespace(") + len("Namespace(") : text.rindex(")")]
+    pairs = (argument.partition("=") for argument in _split_arguments(inside))
+    return {name.strip(): _literal(value) for name, equals, value in pairs if equals}
 
 
 def _split_arguments(text: str) -> list[str]:

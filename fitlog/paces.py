@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fitlog.errors import LogError, NoRecordsError, SettingError
+from fitlog.remedies import TOLD_BY_TABLES
 from fitlog.sources import Source, name_of, read_columns, size_of
 from fitlog.stats import Pace, measure_pace
 from fitlog.tables import RunLog
@@ -121,7 +122,8 @@ def _read(source: Source | RunLog) -> _Log:
     last_runs: dict[int, int] = {}
     for node, run in places:
         last_runs[node] = max(run, last_runs.get(node, 0))
-    doubts = [text for code, text in findings if code != "restart"]  # told by the runs' number
+    # Restarts are told by the runs' number; what tables tell, this reads for itself.
+    doubts = [text for code, text in findings if code not in {"restart", *TOLD_BY_TABLES}]
     if unread:
         doubts.append(f"pieces of text that look like records and were not read: {unread}")
     return _Log(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-TABLES: Final = ("speed", "metrics", "epochs", "events", "unparsed", "warnings")
+TABLES: Final = ("speed", "metrics", "epochs", "events", "runs", "unparsed", "warnings")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +43,9 @@ class RunLog:
       the log does not state, nan what it states.
     * `events`: one row per other record: run, node, epoch, kind category, text string, value
       Float64, time, line.
+    * `runs`: one row per (run, node): run, node, status category ('finished', 'cut', 'restarted',
+      'aborted'), begin_epoch Int64, last_epoch Int64, epochs int64 (those that ended), first_line,
+      last_line.
     * `unparsed`: text that looks like a record and was not read: line, text, reason.
     * `warnings`: findings about the log: code, line, text.
 
@@ -56,6 +59,7 @@ class RunLog:
     metrics: pd.DataFrame
     epochs: pd.DataFrame
     events: pd.DataFrame
+    runs: pd.DataFrame
     unparsed: pd.DataFrame
     warnings: pd.DataFrame
     hparams: dict[str, Any] = field(default_factory=dict)
@@ -107,18 +111,25 @@ def read_logs(
 def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
     """The tables of what was read; they take over the columns."""
     from fitlog.epochs import epoch_table
+    from fitlog.findings import find_doubts
+    from fitlog.runtable import run_table
 
-    epochs = epoch_table(columns)
+    epochs, runs = epoch_table(columns), run_table(columns)
+    findings = sorted(
+        [*columns.findings, *find_doubts(columns)],
+        key=lambda found: (found[0], found[1].line, found[1].code),
+    )
     speed = _speed(columns.speed)
     metrics = _metrics(columns.metrics)
     events = _events(columns.events)
     unparsed = _notes(columns.unparsed, ("line", "text", "reason"))
-    warnings = _notes(columns.findings, ("code", "line", "text"))
+    warnings = _notes(findings, ("code", "line", "text"))
     tables = {
         "speed": speed,
         "metrics": metrics,
         "epochs": epochs,
         "events": events,
+        "runs": runs,
         "unparsed": unparsed,
         "warnings": warnings,
     }

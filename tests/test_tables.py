@@ -55,6 +55,16 @@ SCHEMAS = {
         "time": "datetime64[us]",
         "line": "int64",
     },
+    "runs": {
+        "run": "int64",
+        "node": "Int64",
+        "status": "category",
+        "begin_epoch": "Int64",
+        "last_epoch": "Int64",
+        "epochs": "int64",
+        "first_line": "int64",
+        "last_line": "int64",
+    },
     "unparsed": {"line": "int64", "text": "string", "reason": "string"},
     "warnings": {"code": "string", "line": "int64", "text": "string"},
 }

@@ -1,0 +1,47 @@
+"""What options of the command can be set to."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Table(enum.StrEnum):
+    """What `fitlog parse` can print."""
+
+    SPEED = "speed"
+    METRICS = "metrics"
+    EPOCHS = "epochs"
+    EVENTS = "events"
+    RUNS = "runs"
+    UNPARSED = "unparsed"
+    WARNINGS = "warnings"
+
+
+class TableFormat(enum.StrEnum):
+    """How `fitlog parse` writes a table."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class ReportFormat(enum.StrEnum):
+    """How `fitlog check` writes its verdict, and `fitlog doctor` its findings."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Network(enum.StrEnum):
+    """What `fitlog run` can train."""
+
+    LENET = "lenet"
+    MLP = "mlp"
+
+
+class Undecided(enum.StrEnum):
+    """What becomes of an inconclusive verdict."""
+
+    FAIL = "fail"
+    PASS = "pass"  # noqa: S105  # no password

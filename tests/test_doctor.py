@@ -1,0 +1,142 @@
+"""What the doctor says of logs, each doubt from lines that really are in doubt."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from fitlog import read_log
+from fitlog.doctor import examine
+from fitlog.remedies import REMEDIES, TOLD_BY_TABLES
+from support import PROJECT, SAMPLES
+
+START = "start with arguments Namespace(batch_size=32, num_epochs=2)"
+
+
+def speed(epoch: int, start: int, end: int, value: str = "100.00") -> str:
+    return f"Epoch[{epoch}] Batch [{start}-{end}]\tSpeed: {value} samples/sec\tacc=0.500000"
+
+
+def doubts(*lines: str) -> dict[str, int]:
+    """The codes of what is found, each with its line."""
+    log = read_log("".join(f"{line}\n" for line in lines).encode())
+    return {doubt.code: doubt.line for doubt in examine(log).doubts}
+
+
+def statuses(*lines: str) -> list[str]:
+    log = read_log("".join(f"{line}\n" for line in lines).encode())
+    return [str(status) for status in log.runs["status"]]
+
+
+def whole(epoch: int, *, value: float = 0.5) -> list[str]:
+    return [
+        *(speed(epoch, 0, 10), speed(epoch, 10, 20), f"Epoch[{epoch}] Train-acc={value + epoch:f}"),
+        *(
+            f"Epoch[{epoch}] Time cost={6 + epoch}.400",
+            f"Epoch[{epoch}] Validation-acc=0.50000{epoch}",
+        ),
+    ]
+
+
+def test_a_sound_log_leaves_nothing_to_doubt() -> None:
+    assert doubts(START, *whole(0), *whole(1)) == {}
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "0.00", "-5.00"])
+def test_a_speed_that_cannot_be_is_doubted(value: str) -> None:
+    assert doubts(speed(0, 0, 10), speed(0, 10, 20, value)) == {"impossible-speed": 2}
+
+
+def test_a_window_before_batch_0_is_doubted() -> None:
+    assert doubts(speed(0, -20, 0)) == {"negative-window": 1}
+
+
+def test_windows_that_are_over_long_before_their_epoch_are_doubted() -> None:
+    lines = [speed(0, 0, 10, "47827.00"), speed(0, 10, 20, "827929.00"), "Epoch[0] Time cost=6.400"]
+
+    assert doubts(START, *lines) == {"asynchronous-speed": 2}
+    assert doubts(*lines) == {}  # without the batch size the log does not tell
+
+
+def test_steady_speeds_of_several_workers_are_not_doubted() -> None:
+    lines = [speed(0, 0, 10, "800.00"), speed(0, 10, 20, "810.00"), "Epoch[0] Time cost=6.400"]
+
+    assert doubts(START, *lines) == {}  # eight workers of 32 samples a batch
+
+
+def test_a_line_that_is_lost_between_windows_is_doubted() -> None:
+    assert doubts(speed(0, 0, 10), speed(0, 20, 30)) == {"lost-lines": 2}
+    assert doubts(speed(0, 0, 10), speed(1, 0, 10)) == {}
+
+
+def test_an_epoch_that_is_not_there_is_doubted() -> None:
+    lines = [*whole(0), *whole(1), *whole(4), *whole(5)]
+
+    assert doubts(*lines) == {"missing-epochs": 11}
+
+
+def test_every_line_twice_is_doubted() -> None:
+    lines = [line for line in [*whole(0), *whole(1)] for _ in range(2)]
+
+    assert doubts(*lines) == {"doubled-lines": 6}
+
+
+def test_validation_that_a_speedometer_reset_is_doubted() -> None:
+    found = examine(read_log(SAMPLES / "eval-speedometer.log")).doubts
+
+    assert [(doubt.code, doubt.line) for doubt in found] == [("evaluation-reset", 9)]
+
+
+def test_what_is_left_of_an_epoch_in_old_versions_is_doubted() -> None:
+    found = examine(read_log(SAMPLES / "mxnet-1.2.log")).doubts
+
+    assert [doubt.code for doubt in found] == ["residual-metric"]
+
+
+@pytest.mark.parametrize(
+    ("log", "versions"),
+    [
+        ("mxnet-0.9", "0.7 to 0.9"),
+        ("mxnet-0.12", "0.10 to 1.3"),
+        ("mxnet-1.4", "1.4 or newer"),
+        ("canonical", "1.4 or newer"),
+    ],
+)
+def test_the_versions_that_write_such_lines_are_named(log: str, versions: str) -> None:
+    assert examine(read_log(SAMPLES / f"{log}.log")).mxnet == versions
+
+
+def test_how_each_run_ended_is_told() -> None:
+    assert statuses(START, *whole(0), *whole(1)) == ["finished"]
+    assert statuses(START, *whole(0)) == ["cut"]  # of two epochs
+    assert statuses(*whole(0), speed(1, 0, 10)) == ["cut"]
+    assert statuses(*whole(0), *whole(1)[:-1]) == ["cut"]  # no validation, unlike before
+    assert statuses(*whole(0), speed(1, 0, 10), *whole(0)) == ["restarted", "finished"]
+    assert statuses(START, "Traceback", START, *whole(0), *whole(1)) == ["aborted", "finished"]
+
+
+def test_every_code_has_a_remedy_and_a_line_in_the_documentation() -> None:
+    page = (PROJECT / "docs" / "reading.md").read_text("utf-8")
+
+    assert set(REMEDIES) >= TOLD_BY_TABLES
+    for code in set(REMEDIES) - {"unread"}:
+        assert f"| `{code}` |" in page, code
+
+
+def test_the_command_ends_with_0_and_gives_json_to_programs() -> None:
+    fitlog = Path(sysconfig.get_path("scripts")) / "fitlog"
+    logs = [SAMPLES / "restarted.log", SAMPLES / "killed.log"]
+    done = subprocess.run(
+        [fitlog, "doctor", *logs, "--format", "json"], capture_output=True, text=True, check=True
+    )
+
+    first, second = json.loads(done.stdout)
+
+    assert first["runs"] == [[0, "restarted"], [1, "finished"]]
+    assert [doubt["code"] for doubt in first["doubts"]] == ["restart"]
+    assert second["doubts"][0]["code"] == "unread"
+    assert second["doubts"][0]["remedy"]
