@@ -116,7 +116,8 @@ def parse(
 ) -> None:
     """Print a table of what training logs say.
 
-    With several logs, a column names the file of each row. What was not read is counted on stderr.
+    A folder or a quoted glob stands for its logs. With several logs, a column names the file of
+    each row. What was not read is counted on stderr.
     """
     with user_errors():
         from fitlog.formats import format_of, write_table
@@ -265,9 +266,10 @@ def check(
 
 
 def _read(logs: list[str], dialect: str | None, dialect_file: Path | None, table: Table) -> RunLog:
+    from fitlog.sources import find_logs
     from fitlog.tables import read_log, read_logs
 
-    if len(logs) > 1:
+    if find_logs(logs) != logs or len(logs) > 1:
         log = read_logs(logs, dialect=dialect, dialect_file=dialect_file)
     else:
         log = read_log(logs[0], dialect=dialect, dialect_file=dialect_file)

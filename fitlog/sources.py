@@ -6,11 +6,13 @@ Compression is told by the first bytes, not by the name: a log that was renamed 
 from __future__ import annotations
 
 import bz2
+import glob
 import gzip
 import importlib
 import io
 import lzma
 import os
+import re
 import sys
 import zlib
 from collections import Counter
@@ -33,9 +35,46 @@ from fitlog_parsers import (
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
 _CHUNK_BYTES: Final = 1 << 20
+_LOG_NAME: Final = re.compile(r"\.(?:log|txt|out)(?:\.[0-9]+)?(?:\.(?:gz|xz|bz2|zst))?$")
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
 _LONGEST_MAGIC: Final = 6
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+
+
+def find_logs(sources: Sequence[Source]) -> list[Source]:
+    """The logs that folders and globs among the sources hold, in the order of their names.
+
+    A folder gives its files, and those of the folders in it, that are called as logs are: `.log`,
+    `.txt` or `.out`, also with a number or compressed (`run.log.1`, `run.log.gz`).
+
+    Raises:
+        LogError: a folder holds no log, or a glob matches none.
+    """
+    found: list[Source] = []
+    for source in sources:
+        if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == "-":
+            found.append(source)
+            continue
+        name = os.fspath(source)
+        is_glob = glob.has_magic(name) and not os.path.lexists(name)
+        if not name or not (is_glob or os.path.isdir(name)):  # noqa: PTH112  # never raises
+            found.append(source)
+            continue
+        # Path.glob takes no absolute patterns.
+        places = glob.iglob(name, recursive=True) if is_glob else _files_below(name)  # noqa: PTH207
+        logs = sorted(place for place in places if Path(place).is_file())
+        if not logs:
+            reason = (
+                "matches no file" if is_glob else "is a folder without a log (*.log, *.txt, *.out)"
+            )
+            raise LogError(reason, path=name_of(source))
+        found += logs
+    return found
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    for place, _, files in os.walk(folder):
+        yield from (os.path.join(place, file) for file in files if _LOG_NAME.search(file))  # noqa: PTH118
 
 
 class Reader(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.hparams import find_hparams
-from fitlog.sources import Source, read_columns
+from fitlog.sources import Source, find_logs, read_columns
 from fitlog_parsers.columns import (
     SCOPES,
     SPLITS,
@@ -101,10 +101,13 @@ def read_logs(
 ) -> RunLog:
     """Read many logs as one; each table gets a category column `file` in front.
 
+    A source may also be a folder, of which every log is read, or a glob such as `runs/*/run.log`.
+
     Raises:
-        LogError: as `read_log`, naming the file.
+        LogError: as `read_log`, naming the file; a folder without logs, a glob without a match.
     """
-    columns = read_columns(sources, dialect=dialect, dialect_file=dialect_file, bulk=True)
+    logs = find_logs(sources)
+    columns = read_columns(logs, dialect=dialect, dialect_file=dialect_file, bulk=True)
     return build_tables(columns, with_file=True)
 
 

@@ -64,11 +64,16 @@ def test_a_file_that_is_not_there_is_named(command: list[str], fitlog: Fitlog) -
 
 
 @readers
-def test_a_folder_is_refused(command: list[str], fitlog: Fitlog, tmp_path: Path) -> None:
+def test_a_folder_without_a_log_is_refused(
+    command: list[str], fitlog: Fitlog, tmp_path: Path
+) -> None:
     done = fitlog(*with_log(command, tmp_path))
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"fitlog: cannot be opened: is a directory ({tmp_path})\n"
+    reason = "cannot be opened: is a directory"
+    if "parse" in command:  # it reads folders
+        reason = "is a folder without a log (*.log, *.txt, *.out)"
+    assert done.stderr == f"fitlog: {reason} ({tmp_path})\n"
 
 
 @readers

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fitlog import LogError, UnknownDialectError, read_log
+from fitlog import LogError, UnknownDialectError, read_log, read_logs
 
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 TEXT = b"Epoch[0] Train-accuracy=0.500000\nEpoch[0] Time cost=1.000\n" * 500
@@ -110,3 +110,38 @@ def test_a_dialect_can_be_chosen_and_must_exist() -> None:
     assert read_log(TEXT, dialect="module").lines == 1000
     with pytest.raises(UnknownDialectError, match="known: module"):
         read_log(TEXT, dialect="keras")
+
+
+def test_a_folder_stands_for_the_logs_in_it_and_below(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    names = ["z.log", "b/run.log.1", "b/a.txt.gz", "b/picture.png", "b/log"]
+    for i, name in enumerate(names):
+        line = f"Epoch[{i}] Time cost=1.000\n".encode()
+        (tmp_path / name).write_bytes(gzip.compress(line) if name.endswith("gz") else line)
+
+    tables = read_logs([tmp_path])
+
+    assert [Path(name).name for name in tables.events["file"]] == ["a.txt.gz", "run.log.1", "z.log"]
+
+
+def test_a_glob_stands_for_the_logs_that_it_matches(tmp_path: Path) -> None:
+    for name in ("b.log", "a.log", "c.txt"):
+        (tmp_path / name).write_text("Epoch[0] Time cost=1.000\n")
+
+    tables = read_logs([f"{tmp_path}/*.log"])
+
+    assert [Path(name).name for name in tables.events["file"]] == ["a.log", "b.log"]
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> None:
+    log = tmp_path / "run[1].log"
+    log.write_text("Epoch[0] Time cost=1.000\n")
+
+    assert len(read_logs([log]).events) == 1
+
+
+def test_a_folder_or_a_glob_without_a_log_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"is a folder without a log .*\("):
+        read_logs([tmp_path])
+    with pytest.raises(LogError, match="matches no file"):
+        read_logs([f"{tmp_path}/*.log"])
