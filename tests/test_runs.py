@@ -177,3 +177,13 @@ def test_a_restart_is_a_finding_that_says_why() -> None:
     (finding,) = (e for e in read(speed(2, 10), speed(0, 10)) if isinstance(e, Finding))
 
     assert finding == Finding(code="restart", line=2, text="run 1 begins: epoch 0 after epoch 2")
+
+
+def test_a_first_mean_that_is_logged_twice_is_a_mean_both_times() -> None:
+    def means(end: int) -> str:
+        return f"Epoch[0] Batch [0-{end}]\tSpeed: 1.00 samples/sec\tacc=0.500000"
+
+    rows = [e for e in read(means(10), means(10), means(20)) if isinstance(e, Row)]
+    scopes = [row.record.scope for row in rows if isinstance(row.record, Metric)]
+
+    assert scopes == ["running", "running", "running"]

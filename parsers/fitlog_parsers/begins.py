@@ -26,6 +26,8 @@ _STAMP: Final = re.compile(
 )
 _STAMP_BYTES: Final = 19
 _DAY: Final = 86_400_000_000
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2199
 _START: Final = datetime(1970, 1, 1)
 
 
@@ -165,6 +167,8 @@ def _times(data: bytes, starts: Ints, stamp: bytes) -> tuple[Bools, Ints]:
 
 
 def _day(date: int) -> int | None:
+    if not _FIRST_YEAR <= date // 10_000 <= _LAST_YEAR:  # `stamps` takes no other for a year
+        return None
     try:
         moment = datetime(date // 10_000, date // 100 % 100, date % 100)
     except ValueError:  # 2017-02-30: looks like a date and is none

@@ -214,18 +214,17 @@ class RunTracker:
 
     def _emit(self, stretch: Stretch, split: Split) -> None:
         """Give out a stretch, once the report that follows has told what kind of means it holds."""
+        single = stretch.windows is not None and stretch.windows[0] == stretch.windows[1]
         if self._waiting and stretch.kind is not Kind.OTHER:
             last = self._waiting[0]
-            goes_on = (last.run, last.split, last.stretch.epoch) == (
-                self._run,
-                split,
-                stretch.epoch,
-            )
-            self._settle_scope(running=goes_on and stretch.from_zero and _follows(last, stretch))
+            there = (last.run, last.split, last.stretch.epoch) == (self._run, split, stretch.epoch)
+            again = there and stretch.from_zero and not _follows(last, stretch)
+            if not (again and single):  # the same line once more tells nothing
+                means = there and stretch.from_zero and (stretch.means or not again)
+                self._settle_scope(running=means)
         if stretch.means:
             self._running.add(split)
         placed = Placed(stretch, self._run, split, split in self._running)
-        single = stretch.windows is not None and stretch.windows[0] == stretch.windows[1]
         if self._waiting or (stretch.from_zero and single and not placed.running):
             self._waiting.append(placed)
         else:
