@@ -3,7 +3,7 @@
 from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dialect_files import installed_dialects, load_dialect
 from fitlog_parsers.dialects import DIALECTS, find_dialects, own_rules
-from fitlog_parsers.entries import Entry, Row, Unparsed
+from fitlog_parsers.entries import Entry, Finding, Row, Unparsed
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
     DialectFileError,
@@ -15,7 +15,6 @@ from fitlog_parsers.errors import (
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.reader import ColumnReader, LogReader
 from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
-from fitlog_parsers.runs import Finding
 from fitlog_parsers.sniffing import sniff_dialect
 from fitlog_parsers.writer import format_line
 

@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from fitlog_parsers.canonical import Bools, Ints
 from fitlog_parsers.columns import MISSING
-from fitlog_parsers.lockstep import EPOCH, PADDING, Bools, Ints
+from fitlog_parsers.lockstep import EPOCH, PADDING
 
 _MOST_TEMPLATES: Final = 16
 _LONGEST_PREFIX: Final = 128

@@ -13,17 +13,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Bools, Canonical, Epochs, Ints
 from fitlog_parsers.columns import MISSING
 from fitlog_parsers.dates import UNSETTLED
-from fitlog_parsers.lockstep import (
-    TIME_COST,
-    TRAIN,
-    VALIDATION,
-    Bools,
-    Canonical,
-    Epochs,
-    Ints,
-)
 from fitlog_parsers.records import Event, Record, Speed
 from fitlog_parsers.runs import Kind, Placed, RunTracker, Stretch, Window, summarise
 

@@ -13,18 +13,18 @@ import numpy as np
 
 from fitlog_parsers.begins import Begins, PrefixFinder
 from fitlog_parsers.blocks import Block, Item, NodeState, settle
+from fitlog_parsers.canonical import TIME_COST, Bools, Canonical, Ints
 from fitlog_parsers.columns import Columns
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.dialects.module import EPOCH_METRIC, MODULE, SPEED
 from fitlog_parsers.dialects.module import TIME_COST as TIME_COST_RULE
-from fitlog_parsers.entries import Unparsed
+from fitlog_parsers.entries import Finding, Unparsed
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import MAX_LINE_BYTES, LineBuffer
-from fitlog_parsers.lockstep import PADDING, TIME_COST, Bools, Canonical, Ints, Lockstep
+from fitlog_parsers.lockstep import PADDING, Lockstep
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
-from fitlog_parsers.runs import Finding
 from fitlog_parsers.scanner import Scanner, decode, index_rules, too_long
 from fitlog_parsers.times import LineClock, read_alone
 

@@ -10,9 +10,8 @@ from array import array
 from collections import Counter
 from typing import Any, Final, Protocol
 
-from fitlog_parsers.entries import Entry, Row, Unparsed
+from fitlog_parsers.entries import Entry, Finding, Row, Unparsed
 from fitlog_parsers.records import Event, Metric, Scope, Speed, Split
-from fitlog_parsers.runs import Finding
 
 MISSING: Final = -(2**63)
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fitlog_parsers.records import Event, Metric, Record
-from fitlog_parsers.runs import Finding
 
 
 class Row(NamedTuple):
@@ -31,6 +30,15 @@ class Unparsed:
     line: int
     text: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about the log that its reader should know; `code` is stable."""
+
+    code: str
+    line: int
+    text: str
 
 
 Entry = Row | Unparsed | Finding

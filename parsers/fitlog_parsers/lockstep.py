@@ -17,22 +17,38 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from fitlog_parsers.canonical import (
+    TIME_COST,
+    Bools,
+    Canonical,
+    Epochs,
+    Floats,
+    Ints,
+    Speeds,
+    flatten,
+)
 from fitlog_parsers.dialects.module import split_epoch_metric, split_fields
 from fitlog_parsers.grammar import FLOAT
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Words = npt.NDArray[np.uint64]
-Bools = npt.NDArray[np.bool_]
+from fitlog_parsers.words import (
+    EIGHT,
+    ONE,
+    SEVEN,
+    SIXTEEN,
+    Words,
+    count_digits,
+    from_digits,
+    from_eight_digits,
+    mask_of,
+    word_of,
+)
 
 # So many bytes behind a block can be gathered without a look at its end.
 PADDING: Final = 512
-TRAIN, VALIDATION, TIME_COST = 0, 1, 2
 _MOST_LITERALS: Final = 1024
 _LONGEST_LITERAL: Final = 256
 _MOST_FIELDS: Final = 64
@@ -40,85 +56,25 @@ _MOST_FIELDS: Final = 64
 _MOST_FAILURES: Final = 8
 
 
-class Epochs(NamedTuple):
-    """Lines about whole epochs: `kind` is TRAIN, VALIDATION or TIME_COST, `metric` a name's code.
-
-    `begin`, `end`: where the record stands in the block.
-    """
-
-    line: Ints
-    epoch: Ints
-    kind: Ints
-    metric: Ints
-    value: Floats
-    begin: Ints
-    end: Ints
-
-
-class Speeds(NamedTuple):
-    """Speed lines; `batch_start` is -1 where the line states none, `fields` counts its metrics.
-
-    `metric` (a name's code) and `value` hold the metrics of all lines, one line's after another's.
-    """
-
-    line: Ints
-    epoch: Ints
-    batch_start: Ints
-    batch_end: Ints
-    samples_per_sec: Floats
-    fields: Ints
-    metric: npt.NDArray[np.int32]
-    value: Floats
-
-
-class Canonical(NamedTuple):
-    """What was read of a block; lines count from 0, and `accepted` says which were read."""
-
-    accepted: Bools
-    speeds: Speeds
-    epochs: Epochs
-
-    def until(self, count: int) -> Canonical:
-        """What was read of the first `count` lines."""
-        lines, wholes = (
-            int(np.searchsorted(part.line, count)) for part in (self.speeds, self.epochs)
-        )
-        values = int(self.speeds.fields[:lines].sum())
-        speeds: Any = [c[:lines] for c in self.speeds[:6]] + [c[:values] for c in self.speeds[6:]]
-        epochs: Any = [column[:wholes] for column in self.epochs]
-        return Canonical(self.accepted[:count], Speeds(*speeds), Epochs(*epochs))
-
-
-def _word(text: bytes) -> np.uint64:
-    return np.uint64(int.from_bytes(text, "little"))
-
-
-def _mask(count: int) -> np.uint64:
-    return np.uint64((1 << 8 * count) - 1)
-
-
-_BYTE, _TWO_BYTES = _mask(1), _mask(2)
-_ZERO, _ONE, _THREE, _SEVEN, _EIGHT = (np.uint64(n) for n in (0, 1, 3, 7, 8))
-_TEN, _SIXTEEN, _32, _56, _64 = (np.uint64(n) for n in (10, 16, 32, 56, 64))
-_LF, _CRLF = np.uint64(10), _word(b"\r\n")
+_BYTE, _TWO_BYTES = mask_of(1), mask_of(2)
+_ZERO, _THREE, _32 = (np.uint64(n) for n in (0, 3, 32))
+_LF, _CRLF = np.uint64(10), word_of(b"\r\n")
 _DASH, _DOT, _MINUS = (np.uint64(ord(c)) for c in "-.-")
-_EPOCH_MASK, _BATCH_MASK, _SEC_MASK = _mask(6), _mask(7), _mask(4)
+_EPOCH_MASK, _BATCH_MASK, _SEC_MASK = mask_of(6), mask_of(7), mask_of(4)
 EPOCH: Final = b"Epoch["
-_EPOCH, _BATCH = _word(EPOCH), _word(b"Batch [")
-_END_OF_EPOCH = _word(b"] ")
+_EPOCH, _BATCH = word_of(EPOCH), word_of(b"Batch [")
+_END_OF_EPOCH = word_of(b"] ")
 _B, _END_OF_BOUNDS = np.uint64(ord("B")), np.uint64(ord("]"))
-_SPEED_AFTER_TAB, _SPEED_AFTER_BLANK = _word(b"\tSpeed: "), _word(b" Speed: ")
-_SAMPLES, _PER_SEC = _word(b" samples"), _word(b"/sec")
-_NAN, _INF, _THREE_BYTES = _word(b"nan"), _word(b"inf"), _mask(3)
-# Digits, by arithmetic on eight bytes (after Lemire, "Quickly parsing eight digits", 2018).
-_ADD_46, _ASCII_0, _HIGH_BITS = (np.uint64(0x0101010101010101 * n) for n in (0x46, 0x30, 0x80))
-_LOW_BITS, _EACH_BYTE = (np.uint64(0x0101010101010101 * n) for n in (0x0F, 0x01))
-_PAIRS = np.uint64(0x000000FF000000FF)
-_TIMES_1, _TIMES_2 = np.uint64(100 + (1000000 << 32)), np.uint64(1 + (10000 << 32))
+_SPEED_AFTER_TAB, _SPEED_AFTER_BLANK = word_of(b"\tSpeed: "), word_of(b" Speed: ")
+_SAMPLES, _PER_SEC = word_of(b" samples"), word_of(b"/sec")
+_NAN, _INF, _THREE_BYTES = word_of(b"nan"), word_of(b"inf"), mask_of(3)
 # `0.968571`: the form that nearly all values have, one digit and six decimals.
-_UNIT_FORM = _word(b"0.000000")
-_UNIT_ADD, _UNIT_TEST = _word(b"\x06\x00\x06\x06\x06\x06\x06\x06"), _word(b"\xf0\xff" + b"\xf0" * 6)
-_FIRST_BYTE, _LAST_SIX_BYTES = _mask(1), np.uint64(0xFFFFFFFFFFFF0000)
+_UNIT_FORM = word_of(b"0.000000")
+_UNIT_ADD, _UNIT_TEST = (
+    word_of(b"\x06\x00\x06\x06\x06\x06\x06\x06"),
+    word_of(b"\xf0\xff" + b"\xf0" * 6),
+)
+_FIRST_BYTE, _LAST_SIX_BYTES = mask_of(1), np.uint64(0xFFFFFFFFFFFF0000)
 _INT_POWERS = np.array([10**i for i in range(9)], dtype="u8")
 _FLOAT_POWERS = _INT_POWERS.astype("f8")
 _FLOAT = re.compile(FLOAT.encode() + rb"(?=[ \t\r\n])")
@@ -136,7 +92,7 @@ class _Literal:
     @classmethod
     def of(cls, text: bytes, metric: int, kind: int) -> _Literal:
         pieces = [text[i : i + 8] for i in range(0, len(text), 8)]
-        words = [(_word(p), None if len(p) == 8 else _mask(len(p))) for p in pieces]
+        words = [(word_of(p), None if len(p) == 8 else mask_of(len(p))) for p in pieces]
         return cls(text, metric, kind, words)
 
 
@@ -164,8 +120,8 @@ class Lockstep:
         begin = begins[line]
         epoch, cursor, word, digits = self._integer(begin + 6)
         ok = (word & _TWO_BYTES) == _END_OF_EPOCH
-        ok &= (digits - _ONE) < _SEVEN
-        is_speed = ((word >> _SIXTEEN) & _BYTE) == _B
+        ok &= (digits - ONE) < SEVEN
+        is_speed = ((word >> SIXTEEN) & _BYTE) == _B
         is_speed &= ok
         ok &= ~is_speed
         cursor += 2
@@ -182,19 +138,19 @@ class Lockstep:
         words = self._words
         ok = (words[cursor] & _BATCH_MASK) == _BATCH
         start, cursor, word, digits = self._integer(cursor + 7)
-        ok &= (digits - _ONE) < _SEVEN
+        ok &= (digits - ONE) < SEVEN
         after = word & _BYTE
         is_range = after == _DASH
         if is_range.all():
             end, cursor, word, digits = self._integer(cursor + 1)
-            ok &= (digits - _ONE) < _SEVEN
+            ok &= (digits - ONE) < SEVEN
             ok &= (word & _BYTE) == _END_OF_BOUNDS
         elif not is_range.any():
             start, end = np.full(len(cursor), -1), start
             ok &= after == _END_OF_BOUNDS
         else:
             second, past, word, digits = self._integer(cursor + 1)
-            range_ok = ((digits - _ONE) < _SEVEN) & ((word & _BYTE) == _END_OF_BOUNDS)
+            range_ok = ((digits - ONE) < SEVEN) & ((word & _BYTE) == _END_OF_BOUNDS)
             ok &= np.where(is_range, range_ok, after == _END_OF_BOUNDS)
             end = np.where(is_range, second, start)
             start = np.where(is_range, start, -1)
@@ -261,7 +217,7 @@ class Lockstep:
                 code = code if isinstance(code, int) else code[ok]
                 first_tab = first_tab[ok]
             steps.append((lanes, code, value))
-        return _flatten(count, steps, dead)
+        return flatten(count, steps, dead)
 
     def _read_epochs(self, line: Ints, epoch: Ints, begin: Ints, cursor: Ints) -> Epochs:
         code, cursor, ok = self._match_literal(cursor, -1, is_field=False)
@@ -286,28 +242,28 @@ class Lockstep:
     def _integer(self, cursor: Ints) -> tuple[Ints, Ints, Words, Words]:
         """An integer, the cursor behind it, the bytes from there on, the number of its digits."""
         word = self._words[cursor]
-        digits = _count_digits(word)
+        digits = count_digits(word)
         bits = digits << _THREE
-        value = _from_digits(word, bits)
+        value = from_digits(word, bits)
         word >>= bits
         return value.view("i8"), cursor + digits.view("i8"), word, digits
 
     def _decimal(self, cursor: Ints) -> tuple[Floats, Ints, Ints]:
         """A number with a point: its value, the cursor behind it, and its decimals, -1: none."""
         word = self._words[cursor]
-        digits = _count_digits(word)
+        digits = count_digits(word)
         bits = digits << _THREE
-        mantissa = _from_digits(word, bits)
+        mantissa = from_digits(word, bits)
         word >>= bits
         ok = (word & _BYTE) == _DOT
-        ok &= (digits - _ONE) < _EIGHT
+        ok &= (digits - ONE) < EIGHT
         cursor = cursor + digits.view("i8")
         cursor += 1
         word = self._words[cursor]
-        decimals = _count_digits(word)
-        ok &= decimals < _EIGHT
-        fraction = _from_digits(word, decimals << _THREE)
-        power = decimals & _SEVEN
+        decimals = count_digits(word)
+        ok &= decimals < EIGHT
+        fraction = from_digits(word, decimals << _THREE)
+        power = decimals & SEVEN
         mantissa *= _INT_POWERS[power]
         mantissa += fraction
         value = mantissa.astype("f8")
@@ -324,10 +280,10 @@ class Lockstep:
             other = ((word + _UNIT_ADD) | word) & _UNIT_TEST != _ZERO
             ends = after & _BYTE
             other |= ends > _32
-            whole = (word & _FIRST_BYTE) << _EIGHT
+            whole = (word & _FIRST_BYTE) << EIGHT
             word &= _LAST_SIX_BYTES
             word |= whole
-            value = _from_eight_digits(word).astype("f8")
+            value = from_eight_digits(word).astype("f8")
             value /= 1e6
             if not other.any():
                 return value, cursor + 8, None, after
@@ -481,73 +437,3 @@ class Lockstep:
             self._codes[name] = len(self.names)
             self.names.append(name)
         return self._codes[name]
-
-
-def _count_digits(word: Words) -> Words:
-    """How many digits each word begins with, 0 to 8."""
-    no_digit = word + _ADD_46
-    no_digit |= word - _ASCII_0
-    no_digit &= _HIGH_BITS
-    no_digit >>= _SEVEN
-    below = no_digit - _ONE
-    np.invert(no_digit, out=no_digit)
-    below &= no_digit
-    below &= _EACH_BYTE
-    below *= _EACH_BYTE
-    below >>= _56
-    return below
-
-
-def _from_digits(word: Words, bits: Words) -> Words:
-    """The integer of the digits in the first `bits` bits of each word."""
-    value = word & _LOW_BITS
-    value <<= _64 - bits
-    return _from_eight_digits(value)
-
-
-def _from_eight_digits(value: Words) -> Words:
-    """The integer of eight bytes that are digits' values, the first the highest."""
-    high = value >> _EIGHT
-    value *= _TEN
-    value += high
-    high = value >> _SIXTEEN
-    high &= _PAIRS
-    high *= _TIMES_2
-    value &= _PAIRS
-    value *= _TIMES_1
-    value += high
-    value >>= _32
-    return value
-
-
-def _flatten(
-    count: int, steps: list[tuple[Ints | None, Any, Floats]], dead: list[Ints]
-) -> tuple[Bools | None, Ints, npt.NDArray[np.int32], Floats]:
-    """The fields, read slot by slot, in the order of their lines."""
-    if not dead and all(lanes is None for lanes, _, _ in steps):
-        fields = np.full(count, len(steps))
-        metric = np.empty((count, len(steps)), dtype="i4")
-        value = np.empty((count, len(steps)))
-        for slot, (_, code, values) in enumerate(steps):
-            metric[:, slot], value[:, slot] = code, values
-        return None, fields, metric.ravel(), value.ravel()
-    alive = np.ones(count, dtype=bool)
-    for lanes in dead:
-        alive[lanes] = False
-    fields = np.zeros(count, dtype="i8")
-    for step_lanes, _, _ in steps:
-        if step_lanes is None:
-            fields += 1
-        else:
-            fields[step_lanes] += 1
-    fields[~alive] = 0
-    first = np.cumsum(fields) - fields
-    flat_metric = np.empty(int(fields.sum()), dtype="i4")
-    flat_value = np.empty(len(flat_metric))
-    for slot, (step_lanes, code, values) in enumerate(steps):
-        lanes = np.arange(count) if step_lanes is None else step_lanes
-        live = alive[lanes]
-        at = first[lanes[live]] + slot
-        flat_metric[at] = code if isinstance(code, int) else code[live]
-        flat_value[at] = values[live]
-    return alive, fields[alive], flat_metric, flat_value

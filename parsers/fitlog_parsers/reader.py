@@ -10,11 +10,11 @@ from collections import Counter, deque
 from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
-from fitlog_parsers.entries import Entry, Row, Unparsed, settle_records
+from fitlog_parsers.entries import Entry, Finding, Row, Unparsed, settle_records
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import LineBuffer
 from fitlog_parsers.records import Record, Speed
-from fitlog_parsers.runs import Finding, Kind, Placed, RunTracker, summarise
+from fitlog_parsers.runs import Kind, Placed, RunTracker, summarise
 from fitlog_parsers.scanner import Found, Scanner, too_long
 from fitlog_parsers.times import LineClock
 

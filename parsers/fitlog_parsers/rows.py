@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fitlog_parsers.blocks import Block, NodeState
+from fitlog_parsers.canonical import TIME_COST, VALIDATION, Bools, Ints
 from fitlog_parsers.columns import (
     MISSING,
     SCOPES,
@@ -19,7 +20,6 @@ from fitlog_parsers.columns import (
     MetricColumns,
 )
 from fitlog_parsers.entries import Row, settle_records
-from fitlog_parsers.lockstep import TIME_COST, VALIDATION, Bools, Ints
 from fitlog_parsers.records import Event, Metric, Speed
 from fitlog_parsers.runs import Kind
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from fitlog_parsers.entries import Finding
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
 _BATCHES_TO_INTERLEAVE: Final = 2
@@ -74,15 +74,6 @@ class Placed(NamedTuple):
     run: int
     split: Split
     running: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something about the log that its reader should know; `code` is stable."""
-
-    code: str
-    line: int
-    text: str
 
 
 class _Stage(enum.Enum):

@@ -6,8 +6,8 @@ from typing import Final
 
 from fitlog_parsers.columns import MISSING
 from fitlog_parsers.dates import UNSETTLED
+from fitlog_parsers.entries import Finding
 from fitlog_parsers.prefix import Clock
-from fitlog_parsers.runs import Finding
 
 # Times stay open for so many lines at most: a log of one day tells no month, and must not be kept.
 _MOST_OPEN_LINES: Final = 100_000
