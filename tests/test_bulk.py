@@ -251,6 +251,63 @@ def test_evaluation_windows_at_the_end_of_a_piece_wait_for_the_next_one() -> Non
     assert found == by_rules([b"".join(pieces)])
 
 
+TABS = "Epoch[0] Batch [{}]\tSpeed: 1.00 samples/sec\tacc=0.500000\tloss=0.500000"
+WINDOW = SPEED.format(0, 0, 10, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "tells"),
+    [
+        pytest.param(
+            [
+                TABS.format(10),
+                TABS.format(20).replace("\tacc", " acc").replace("\tloss", " loss"),
+                TABS.format(30).replace("\tloss", " loss"),
+            ],
+            ("metrics.line", [1, 1, 2, 2]),
+            id="fields set off by tabs and by blanks",
+        ),
+        pytest.param(
+            [
+                f"2017-05-01 {clock},000 Node[0] {SPEED.format(0, n, n + 10, 1.0)}"
+                for n, clock in enumerate(["12:00:00", "12:00:01", "12:00:61", "25:00:00"])
+            ],
+            ("speed.time", [1_493_640_000_000_000, 1_493_640_001_000_000, MISSING, MISSING]),
+            id="a clock that shows no time",
+        ),
+        pytest.param(
+            [
+                "start with arguments Namespace(lr=0.1)",
+                "Update[10]: Change learning rate to 1.00000e-02",
+                "Start training with [cpu(0)]",
+                WINDOW,
+            ],
+            ("speed.run", [1]),
+            id="a record between two start lines",
+        ),
+        pytest.param(
+            [WINDOW, "Epoch[0] Train-acc=0.100000", "Epoch[0] Train-acc=0.200000"],
+            ("metrics.run", [0, 0, 0, 1]),
+            id="an epoch that ends twice",
+        ),
+        pytest.param(
+            [WINDOW, "[Epoch 1] Validation: ", WINDOW, "mAP=0.5"],
+            ("metrics.line", [1, 1, 3, 3]),
+            id="a canonical line below a heading",
+        ),
+    ],
+)
+def test_what_one_line_changes_for_another_is_the_same_by_both_ways(
+    lines: list[str], tells: tuple[str, list[int]]
+) -> None:
+    log = "".join(f"{line}\n" for line in lines).encode()
+
+    found = in_bulk([log])
+
+    assert found == by_rules([log])
+    assert found[tells[0]] == tells[1]
+
+
 def test_times_wait_until_the_file_tells_day_from_month() -> None:
     stamps = ["03/04/2018 10:00:00", "03/04/2018 10:00:10", "13/04/2018 10:00:20"]
     pieces = [f"{stamp} Epoch[0] Time cost=1.000\n".encode() for stamp in stamps]
