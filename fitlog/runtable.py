@@ -75,7 +75,10 @@ def run_table(columns: Columns) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     integers = ("file", "run", "epochs", "first_line", "last_line")
     missing = ("node", "begin_epoch", "last_epoch")
-    kinds: dict[str, Any] = dict.fromkeys(integers, "int64") | dict.fromkeys(missing, "Int64")
+    kinds: dict[str, Any] = {
+        **dict.fromkeys(integers, "int64"),
+        **dict.fromkeys(missing, "Int64"),
+    }
     states = pd.CategoricalDtype(["finished", "cut", "restarted", "aborted"])
     return table.astype({**kinds, "status": states})
 

@@ -83,18 +83,22 @@ class Reader(Protocol):
     @property
     def lines(self) -> int:
         """The lines seen."""
+        ...
 
     @property
     def has_nul(self) -> bool:
         """Whether a NUL byte was met."""
+        ...
 
     @property
     def dialect_lines(self) -> Counter[str]:
         """The lines with a record, by dialect."""
+        ...
 
     @property
     def rule_uses(self) -> Counter[tuple[str, str]]:
         """How often each rule was used, by dialect and rule."""
+        ...
 
     def feed(self, data: bytes) -> None:
         """Read a piece of the log."""

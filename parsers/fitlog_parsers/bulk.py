@@ -200,7 +200,7 @@ class BulkReader:
     def _leave_odd_prefixes(self, data: bytes, starts: Ints, begins: Begins) -> None:
         """A prefix that itself looks like a record is the rules' business."""
         for i in np.flatnonzero(~begins.known & (begins.begin >= 0)).tolist():
-            if self._interesting.search(data, starts[i], begins.begin[i]):
+            if self._interesting.search(data, int(starts[i]), int(begins.begin[i])):
                 begins.begin[i] = -1
 
     def _read_prefix(self, prefix: bytes, line: int, begins: Begins) -> None:

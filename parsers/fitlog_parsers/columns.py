@@ -120,14 +120,17 @@ class Counts(Protocol):
     @property
     def lines(self) -> int:
         """All lines."""
+        ...
 
     @property
     def dialect_lines(self) -> Counter[str]:
         """The lines with a record, by dialect."""
+        ...
 
     @property
     def rule_uses(self) -> Counter[tuple[str, str]]:
         """How often each rule was used, by dialect and rule."""
+        ...
 
 
 class Columns:

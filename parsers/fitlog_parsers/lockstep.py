@@ -215,7 +215,7 @@ class Lockstep:
                 dead.append(every[~ok])
                 lanes, cursor, value, word = every[ok], cursor[ok], value[ok], word[ok]
                 code = code if isinstance(code, int) else code[ok]
-                first_tab = first_tab[ok]
+                first_tab = first_tab[ok] if first_tab is not None else None
             steps.append((lanes, code, value))
         return flatten(count, steps, dead)
 

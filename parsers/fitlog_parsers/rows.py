@@ -249,7 +249,7 @@ def _metrics(
     }
 
 
-def _settled_codes(table: MetricColumns, metric: Ints, names: list[str]) -> Ints:
+def _settled_codes(table: MetricColumns, metric: Any, names: list[str]) -> Any:
     """The table's codes of a block's metrics; names are numbered in the order of their lines."""
     used = np.flatnonzero(np.bincount(metric)).tolist()
     new = [code for code in used if names[code] not in table.codes]

@@ -30,10 +30,10 @@ def sniff_dialect(
     most = max((count for count, _ in counts.values()), default=0)
     if not most:
         raise NoRecordsError("no dialect reads any line of it", path=path)
-    best = tuple(dialect for count, dialect in counts.values() if count == most)
+    best = [dialect for count, dialect in counts.values() if count == most]
     if len(best) > 1:
-        own = _count(best, log)
-        best = tuple(dialect for dialect in best if own[dialect.name] == max(own.values()))
+        own = _count(tuple(best), log)
+        best = [dialect for dialect in best if own[dialect.name] == max(own.values())]
     if len(best) > 1:
         names = " and ".join(dialect.name for dialect in best)
         place = f" ({path})" if path else ""
