@@ -269,8 +269,9 @@ def _read(logs: list[str], dialect: str | None, dialect_file: Path | None, table
     from fitlog.sources import find_logs
     from fitlog.tables import read_log, read_logs
 
-    if find_logs(logs) != logs or len(logs) > 1:
-        log = read_logs(logs, dialect=dialect, dialect_file=dialect_file)
+    found = find_logs(logs)
+    if found != logs or len(logs) > 1:
+        log = read_logs(found, dialect=dialect, dialect_file=dialect_file)
     else:
         log = read_log(logs[0], dialect=dialect, dialect_file=dialect_file)
     if table not in (Table.UNPARSED, Table.WARNINGS):

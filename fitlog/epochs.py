@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fitlog.segments import find_segments
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import (
     SCOPES,
@@ -95,15 +96,11 @@ def _epochs(columns: Columns) -> tuple[Ints, _Rows, Ints, dict[tuple[int, ...], 
     for table in tables:
         places = [np.asarray(getattr(table, name)).astype("i8") for name in _KEYS]
         line = np.asarray(table.line)
-        changes = np.ones(len(line), dtype=bool)
-        changes[1:] = False
-        for place in places:
-            changes[1:] |= place[1:] != place[:-1]
-        head = np.flatnonzero(changes)
+        head, tail = find_segments(places)
         heads.append(head)
         keys.append(np.stack([place[head] for place in places], axis=1))
         firsts.append(line[head])
-        lasts.append(line[np.append(head[1:], len(line))[: len(head)] - 1])
+        lasts.append(line[tail])
     every = np.concatenate(keys)
     known = every[:, 3] != MISSING
     # Lines without a rank come behind those with one.
@@ -170,17 +167,19 @@ def _last(count: int, at: Ints, value: Any, here: Any) -> pd.arrays.FloatingArra
 
 
 def _floats(count: int, at: Ints, value: Any) -> pd.arrays.FloatingArray:
-    values, missing = np.zeros(count), np.ones(count, dtype=bool)
-    values[at] = value
-    missing[at] = False
-    return _masked(values, missing)
+    return _masked(*_scattered(count, at, value))
 
 
 def _known_integers(count: int, at: Ints, value: Ints) -> pd.arrays.IntegerArray:
-    values, missing = np.zeros(count, dtype="i8"), np.ones(count, dtype=bool)
+    return _integers(*_scattered(count, at, value))
+
+
+def _scattered(count: int, at: Ints, value: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
+    """The values at their places in a column, and where it has none."""
+    values, missing = np.zeros(count, dtype=value.dtype), np.ones(count, dtype=bool)
     values[at] = value
     missing[at] = False
-    return _integers(values, missing)
+    return values, missing
 
 
 def _integers(values: Ints, missing: npt.NDArray[np.bool_]) -> pd.arrays.IntegerArray:

@@ -6,12 +6,12 @@ The readers find what lines tell (restarts, times, damage); here is what only th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fitlog.hparams import find_hparams
+from fitlog.hparams import parse_hparams
 from fitlog_parsers import MISSING, Finding
 from fitlog_parsers.columns import SCOPES, SPLITS, Columns
 
@@ -43,9 +43,18 @@ class _Timed:
         return self.seconds * (self.batches + self.longest + 1) / max(self.batches, 1)
 
 
+@dataclass(slots=True)
+class _Stated:
+    """What a file's events state: its last `Namespace(...)`, and the seconds of each epoch."""
+
+    arguments: str = ""
+    times: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+
 def find_doubts(columns: Columns) -> list[tuple[int, Finding]]:
     """Findings about the numbers, each with the index of its file; one of a code for each file."""
     cases: list[_Case] = []
+    stated = _stated(columns)
     for file in range(len(columns.files)):
         speed, metrics = _Part(columns.speed, file), _Part(columns.metrics, file)
         cases += _speeds(file, speed)
@@ -53,7 +62,7 @@ def find_doubts(columns: Columns) -> list[tuple[int, Finding]]:
         cases += _epochs(file, metrics)
         if is_modules(columns.rule_uses[file]):
             cases += _residuals(file, metrics)
-        cases += _asynchronous(file, columns, speed)
+        cases += _asynchronous(file, stated[file], speed)
     return [(case.file, case.finding) for case in cases]
 
 
@@ -68,11 +77,6 @@ class _Part:
 
     def __getattr__(self, name: str) -> Any:
         return np.asarray(getattr(self._table, name))[self._rows]
-
-    @property
-    def metric_names(self) -> list[str]:
-        names: list[str] = self._table.names
-        return names
 
 
 def _case(file: int, code: str, line: Any, text: str) -> _Case:
@@ -163,16 +167,25 @@ def _residuals(file: int, metrics: _Part) -> list[_Case]:
     return [_case(file, "residual-metric", metrics.line[residual[0]], text)]
 
 
-def _asynchronous(file: int, columns: Columns, speed: _Part) -> list[_Case]:
+def _stated(columns: Columns) -> list[_Stated]:
+    """What the events of each file state."""
+    events = columns.events
+    stated = [_Stated() for _ in columns.files]
+    for i, kind in enumerate(events.kind):
+        here = stated[events.file[i]]
+        if kind == "time_cost":
+            here.times[events.run[i], events.node[i], events.epoch[i]] = events.value[i]
+        elif kind == "start" and "Namespace(" in events.text[i]:
+            here.arguments = events.text[i]
+    return stated
+
+
+def _asynchronous(file: int, stated: _Stated, speed: _Part) -> list[_Case]:
     """Windows that are over in a fraction of their epoch's time: work was queued, not done."""
-    batch_size = find_hparams(columns.events).get("batch_size")
+    arguments = parse_hparams(stated.arguments) if stated.arguments else {}
+    batch_size, times = arguments.get("batch_size"), stated.times
     if not isinstance(batch_size, int) or not len(speed.line):
         return []
-    events = columns.events
-    times: dict[tuple[int, ...], float] = {}
-    for i, kind in enumerate(events.kind):
-        if kind == "time_cost" and events.file[i] == file:
-            times[events.run[i], events.node[i], events.epoch[i]] = events.value[i]
     start, end, value = speed.batch_start, speed.batch_end, speed.samples_per_sec
     usable = (start != MISSING) & (start >= 0) & (value > 0) & (speed.split == 0)
     epochs: dict[tuple[int, ...], _Timed] = {}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fitlog.hparams import parse_hparams
+from fitlog.segments import find_segments
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SCOPES, SPLITS, Columns
 
@@ -132,14 +133,7 @@ def _segments(table: Any, kind: Any) -> Iterator[tuple[tuple[int, int, int], int
     columns = [np.asarray(getattr(table, name)) for name in ("file", "run", "node", "epoch")]
     columns.append(np.asarray(kind))
     line = np.asarray(table.line)
-    if not len(line):
-        return
-    changes = np.ones(len(line), dtype=bool)
-    changes[1:] = False
-    for column in columns:
-        changes[1:] |= column[1:] != column[:-1]
-    heads = np.flatnonzero(changes)
-    tails = np.append(heads[1:], len(line)) - 1
+    heads, tails = find_segments(columns)
     rows = [column[heads].tolist() for column in columns]
     for file, run, node, epoch, what, first, last in zip(
         *rows, line[heads].tolist(), line[tails].tolist(), strict=True

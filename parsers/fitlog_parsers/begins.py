@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +17,8 @@ import numpy as np
 from fitlog_parsers.canonical import Bools, Ints
 from fitlog_parsers.columns import MISSING
 from fitlog_parsers.lockstep import EPOCH, PADDING
+from fitlog_parsers.stamps import YEAR, day_time
+from fitlog_parsers.words import stands, words_of
 
 _MOST_TEMPLATES: Final = 16
 _LONGEST_PREFIX: Final = 128
@@ -26,10 +27,7 @@ _STAMP: Final = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{3})?+"
 )
 _STAMP_BYTES: Final = 19
-_DAY: Final = 86_400_000_000
-_FIRST_YEAR: Final = 1970
-_LAST_YEAR: Final = 2199
-_START: Final = datetime(1970, 1, 1)
+_YEAR: Final = re.compile(YEAR)
 
 
 class Begins(NamedTuple):
@@ -110,16 +108,7 @@ class PrefixFinder:
 
     def _try(self, data: bytes, starts: Ints, template: _Template) -> tuple[Bools, Ints | None]:
         """Which lines begin with the template and then a record; and their times if it has any."""
-        literal = template.tail + EPOCH
-        count = (len(literal) + 7) // 8
-        hit = np.ones(len(starts), dtype=bool)
-        view: Any = np.ndarray((len(data) - 8 * count,), f"V{8 * count}", data, 0, (1,))
-        words = view[starts + len(template.stamp)].view("<u8").reshape(-1, count)
-        for i in reversed(range(count)):
-            piece = literal[8 * i : 8 * i + 8]
-            word = np.uint64(int.from_bytes(piece, "little"))
-            mask = np.uint64((1 << 8 * len(piece)) - 1)
-            hit &= (words[:, i] & mask) == word
+        hit = stands(data, starts + len(template.stamp), words_of(template.tail + EPOCH))
         if not template.stamp or not hit.any():
             return hit, None
         where = np.flatnonzero(hit)
@@ -164,17 +153,12 @@ def _times(data: bytes, starts: Ints, stamp: bytes) -> tuple[Bools, Ints]:
             good &= ~same
         else:
             days[same] = day
-    return good, time + days * _DAY
+    return good, time + days
 
 
 def _day(date: int) -> int | None:
-    if not _FIRST_YEAR <= date // 10_000 <= _LAST_YEAR:  # `stamps` takes no other for a year
-        return None
-    try:
-        moment = datetime(date // 10_000, date // 100 % 100, date % 100)
-    except ValueError:  # 2017-02-30: looks like a date and is none
-        return None
-    return (moment - _START).days
+    year = date // 10_000
+    return day_time(year, date // 100 % 100, date % 100) if _YEAR.fullmatch(f"{year:04}") else None
 
 
 def _time_of(stamp: bytes) -> int | None:

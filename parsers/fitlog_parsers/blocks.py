@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Bools, Canonical, Epochs, Ints
-from fitlog_parsers.columns import MISSING
+from fitlog_parsers.columns import MISSING, or_missing
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.records import Event, Record, Speed
 from fitlog_parsers.runs import Kind, Placed, RunTracker, Stretch, Window, summarise
@@ -62,7 +62,6 @@ class _Head(NamedTuple):
     epoch: int
     source: int
     line: int
-    last_line: int
     window: tuple[int, int, float]
     last_window: tuple[int, int, float]
     from_zero: bool
@@ -116,14 +115,14 @@ class Block:
         self.node = _join(nodes[speeds.line], nodes[epochs.line], [i.node for i in found])[order]
         kinds = [int(summary.kind) for summary in self._summaries]
         self.kind = _join(np.zeros(len(speeds.line), "i8"), _KINDS[epochs.kind], kinds)[order]
-        own_epochs = [_or_missing(summary.epoch) for summary in self._summaries]
+        own_epochs = [or_missing(summary.epoch) for summary in self._summaries]
         self.epoch = _join(speeds.epoch, epochs.epoch, own_epochs)[order]
-        own_starts = [_or_missing(window.batch_start) for window in windows]
+        own_starts = [or_missing(window.batch_start) for window in windows]
         self.start = _join(starts, missing, own_starts)[order]
         self.end = _join(speeds.batch_end, missing, [w.batch_end for w in windows])[order]
         # A speed that the rules found names bounds, whether it is a window of training or not.
-        lead_starts = [_or_missing(getattr(lead, "batch_start", None)) for lead in leads]
-        lead_ends = [_or_missing(getattr(lead, "batch_end", None)) for lead in leads]
+        lead_starts = [or_missing(getattr(lead, "batch_start", None)) for lead in leads]
+        lead_ends = [or_missing(getattr(lead, "batch_end", None)) for lead in leads]
         self.lead_start = _join(starts, missing, lead_starts)[order]
         self.lead_end = _join(speeds.batch_end, missing, lead_ends)[order]
         self.speed = _join(speeds.samples_per_sec, np.full(count, np.nan), rates)[order]
@@ -178,7 +177,6 @@ class Block:
                 stretch = Stretch(
                     Kind.WINDOW,
                     line,
-                    head.last_line,
                     epoch,
                     payload,
                     (_window(head.window), _window(head.last_window)),
@@ -187,19 +185,19 @@ class Block:
                 )
                 closing, closing_epoch = {}, epoch
             elif head.code == Kind.VALIDATION:
-                stretch = Stretch(Kind.VALIDATION, line, head.last_line, epoch, payload)
+                stretch = Stretch(Kind.VALIDATION, line, epoch, payload)
                 closing = None
             else:
                 name, value = self._closing(head.source - speeds)
                 if closing and epoch == closing_epoch and name not in closing:
                     closing[name] = value
-                    stretches[-1] = stretches[-1]._replace(last=line, values=(*closing.items(),))
+                    stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
                     lengths[-1] += 1
                     continue
                 starts = closing is not None and not closing and epoch == closing_epoch
                 closing = {name: value} if starts else None
                 values = ((name, value),)
-                stretch = Stretch(Kind.CLOSING, line, line, epoch, payload, values=values)
+                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
             stretches.append(stretch)
             lengths.append(head.length)
         return stretches, lengths
@@ -230,7 +228,6 @@ class Block:
             epoch[heads].tolist(),
             source[heads].tolist(),
             line[heads].tolist(),
-            line[tails].tolist(),
             zip(start[heads].tolist(), end[heads].tolist(), speed[heads].tolist(), strict=True),
             zip(start[tails].tolist(), end[tails].tolist(), speed[tails].tolist(), strict=True),
             from_zero[heads].tolist(),
@@ -267,7 +264,3 @@ def _join(ours: Any, wholes: Any, found: list[Any]) -> Any:
 def _window(bounds: tuple[int, int, float]) -> Window:
     start, end, speed = bounds
     return Window(None if start == MISSING else start, end, speed)
-
-
-def _or_missing(value: int | None) -> int:
-    return MISSING if value is None else value

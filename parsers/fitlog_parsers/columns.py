@@ -37,9 +37,9 @@ class _RowColumns:
     def _add_place(self, file: int, row: Row) -> None:
         self.file.append(file)
         self.run.append(row.run)
-        self.node.append(_or_missing(row.node))
-        self.epoch.append(_or_missing(row.record.epoch))
-        self.time.append(_or_missing(row.time))
+        self.node.append(or_missing(row.node))
+        self.epoch.append(or_missing(row.record.epoch))
+        self.time.append(or_missing(row.time))
         self.line.append(row.line)
 
 
@@ -56,8 +56,8 @@ class SpeedColumns(_RowColumns):
     def add(self, file: int, row: Row, speed: Speed) -> None:
         """Append one row."""
         self._add_place(file, row)
-        self.batch_start.append(_or_missing(speed.batch_start))
-        self.batch_end.append(_or_missing(speed.batch_end))
+        self.batch_start.append(or_missing(speed.batch_start))
+        self.batch_end.append(or_missing(speed.batch_end))
         self.split.append(_SPLIT_CODES[speed.split])
         self.samples_per_sec.append(speed.samples_per_sec)
 
@@ -87,8 +87,8 @@ class MetricColumns(_RowColumns):
     def add(self, file: int, row: Row, metric: Metric) -> None:
         """Append one row."""
         self._add_place(file, row)
-        self.batch_start.append(_or_missing(metric.batch_start))
-        self.batch_end.append(_or_missing(metric.batch_end))
+        self.batch_start.append(or_missing(metric.batch_start))
+        self.batch_end.append(or_missing(metric.batch_end))
         self.split.append(_SPLIT_CODES[metric.split])
         self.scope.append(_SCOPE_CODES[metric.scope])
         self.metric.append(self.code_of(metric.metric))
@@ -185,5 +185,6 @@ class Columns:
                 self.findings.append((file, entry))
 
 
-def _or_missing(value: int | None) -> int:
+def or_missing(value: int | None) -> int:
+    """The number as a column has it."""
     return MISSING if value is None else value

@@ -44,7 +44,9 @@ from fitlog_parsers.words import (
     from_digits,
     from_eight_digits,
     mask_of,
+    stands,
     word_of,
+    words_of,
 )
 
 # So many bytes behind a block can be gathered without a look at its end.
@@ -88,12 +90,6 @@ class _Literal:
     metric: int
     kind: int
     words: list[tuple[np.uint64, np.uint64 | None]]
-
-    @classmethod
-    def of(cls, text: bytes, metric: int, kind: int) -> _Literal:
-        pieces = [text[i : i + 8] for i in range(0, len(text), 8)]
-        words = [(word_of(p), None if len(p) == 8 else mask_of(len(p))) for p in pieces]
-        return cls(text, metric, kind, words)
 
 
 class Lockstep:
@@ -348,7 +344,8 @@ class Lockstep:
             for code in order:
                 tried.add(code)
                 literal = self._literals[code]
-                hit = self._stands(literal, cursor if todo is None else cursor[todo])
+                at = cursor if todo is None else cursor[todo]
+                hit = stands(self._data, at, literal.words)
                 if todo is None:
                     if hit.all():
                         return self._metric_or_code(code, slot), cursor + len(literal.text), None
@@ -384,18 +381,6 @@ class Lockstep:
             codes[lanes] = 0
         return self._metrics_or_codes(codes, slot), behind, ok
 
-    def _stands(self, literal: _Literal, cursor: Ints) -> Bools:
-        count = len(literal.words)
-        view: Any = np.ndarray((len(self._data) - 8 * count,), f"V{8 * count}", self._data, 0, (1,))
-        gathered = view[cursor].view("<u8").reshape(-1, count)
-        hit: Bools | None = None
-        for i, (word, mask) in enumerate(literal.words):
-            column = gathered[:, i] if mask is None else gathered[:, i] & mask
-            same = column == word
-            hit = same if hit is None else hit & same
-        assert hit is not None  # noqa: S101  # no literal is empty
-        return hit
-
     def _metric_or_code(self, code: int, slot: int) -> int:
         return code if slot < 0 else self._literals[code].metric
 
@@ -428,7 +413,7 @@ class Lockstep:
             return None
         metric = self.code_of(name)
         self._known[key] = len(self._literals)
-        self._literals.append(_Literal.of(literal.encode(), metric, kind))
+        self._literals.append(_Literal(key[0], metric, kind, words_of(key[0])))
         return self._known[key]
 
     def code_of(self, name: str) -> int:

@@ -18,6 +18,7 @@ from fitlog_parsers.columns import (
     SPLITS,
     Columns,
     MetricColumns,
+    or_missing,
 )
 from fitlog_parsers.entries import Row, settle_records
 from fitlog_parsers.records import Event, Metric, Speed
@@ -192,11 +193,11 @@ def _places(block: Block, file: int, found: list[tuple[int, Row]], run: Ints) ->
     places = {
         "run": joined(run, None),
         "node": joined(block.node, None),
-        "epoch": joined(block.epoch, [_or_missing(record.epoch) for record in records]),
+        "epoch": joined(block.epoch, [or_missing(record.epoch) for record in records]),
         "time": joined(block.time, None),
         "line": joined(block.line, None),
-        "batch_start": joined(block.start, [_or_missing(r.batch_start) for r in records]),
-        "batch_end": joined(block.end, [_or_missing(record.batch_end) for record in records]),
+        "batch_start": joined(block.start, [or_missing(r.batch_start) for r in records]),
+        "batch_end": joined(block.end, [or_missing(record.batch_end) for record in records]),
     }
     places["file"] = np.full(len(places["line"]), file, dtype="i4")
     return places
@@ -282,7 +283,3 @@ def _order(ours: Ints, found: Ints) -> Any:
 
 def _joined(ours: Any, found: list[Any]) -> Any:
     return np.concatenate([ours, np.array(found, dtype=ours.dtype)]) if found else ours
-
-
-def _or_missing(value: int | None) -> int:
-    return MISSING if value is None else value

@@ -41,15 +41,14 @@ class Kind(enum.IntEnum):
 class Stretch(NamedTuple):
     """A line of one node, or more lines of one kind and epoch whose batches go up.
 
-    `first`, `last`: line numbers. `windows`, of kind WINDOW: the bounds and speed of its first and
-    its last line, None for metrics alone. `from_zero` says whether its first line starts at batch
-    0, `means` whether a later one does too. `values`: what ended the epoch, by name. `payload` is
-    the caller's own.
+    `first`: the number of its first line. `windows`, of kind WINDOW: the bounds and speed of its
+    first and its last line, None for metrics alone. `from_zero` says whether its first line starts
+    at batch 0, `means` whether a later one does too. `values`: what ended the epoch, by name.
+    `payload` is the caller's own.
     """
 
     kind: Kind
     first: int
-    last: int
     epoch: int | None
     payload: Any
     windows: tuple[Window, Window] | None = None
@@ -335,19 +334,19 @@ def summarise(line: int, records: tuple[Record, ...], payload: Any) -> Stretch:
     """What the records of one line say about the course of the training."""
     first = records[0]
     if isinstance(first, Event) and first.kind == "start":
-        return Stretch(Kind.START, line, line, first.epoch, payload, text=first.text)
+        return Stretch(Kind.START, line, first.epoch, payload, text=first.text)
     if first.epoch is None:
-        return Stretch(Kind.OTHER, line, line, None, payload, _windows(first))
+        return Stretch(Kind.OTHER, line, None, payload, _windows(first))
     if (windows := _windows(first)) is not None:
         from_zero = windows[0].batch_start == 0
-        return Stretch(Kind.WINDOW, line, line, first.epoch, payload, windows, from_zero)
+        return Stretch(Kind.WINDOW, line, first.epoch, payload, windows, from_zero)
     values = tuple(value for record in records if (value := _closing_value(record)) is not None)
     if values:
-        return Stretch(Kind.CLOSING, line, line, first.epoch, payload, values=values)
+        return Stretch(Kind.CLOSING, line, first.epoch, payload, values=values)
     is_whole = isinstance(first, Metric) and first.scope == "epoch"
     is_validation = is_whole and not isinstance(first, Event) and first.split == "validation"
     kind = Kind.VALIDATION if is_validation else Kind.EPOCH
-    return Stretch(kind, line, line, first.epoch, payload)
+    return Stretch(kind, line, first.epoch, payload)
 
 
 def _windows(record: Record) -> tuple[Window, Window] | None:

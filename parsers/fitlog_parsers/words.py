@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,26 @@ def word_of(text: bytes) -> np.uint64:
 def mask_of(count: int) -> np.uint64:
     """What leaves the first `count` bytes of a word."""
     return np.uint64((1 << 8 * count) - 1)
+
+
+def words_of(text: bytes) -> list[tuple[np.uint64, np.uint64 | None]]:
+    """A text as words, each with the mask of its bytes; None where all eight count."""
+    pieces = [text[i : i + 8] for i in range(0, len(text), 8)]
+    return [(word_of(p), None if len(p) == 8 else mask_of(len(p))) for p in pieces]
+
+
+def stands(
+    data: bytes, cursor: npt.NDArray[np.int64], words: list[tuple[np.uint64, np.uint64 | None]]
+) -> npt.NDArray[np.bool_]:
+    """Whether the text of these words stands at each cursor, gathered in one go."""
+    count = len(words)
+    view: Any = np.ndarray((len(data) - 8 * count,), f"V{8 * count}", data, 0, (1,))
+    gathered = view[cursor].view("<u8").reshape(-1, count)
+    hit = np.ones(len(cursor), dtype=bool)
+    for i, (word, mask) in enumerate(words):
+        column = gathered[:, i] if mask is None else gathered[:, i] & mask
+        hit &= column == word
+    return hit
 
 
 ONE, SEVEN, EIGHT, SIXTEEN = (np.uint64(n) for n in (1, 7, 8, 16))
