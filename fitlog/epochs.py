@@ -37,11 +37,11 @@ class _Rows(NamedTuple):
     events: Ints
 
 
-def epoch_table(columns: Columns) -> pd.DataFrame:
-    """One row per (file, run, node, epoch), in that order; of repeated values the last counts.
+def epoch_table(columns: Columns) -> dict[str, Any]:
+    """The table's columns: one row per (file, run, node, epoch), in that order.
 
-    Columns: file int64, run int64, node Int64, epoch Int64, time_cost Float64 in seconds,
-    speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64 columns
+    Of repeated values the last counts. Columns: file int64, run int64, node Int64, epoch Int64,
+    time_cost Float64 in seconds, speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64 columns
     `train-<metric>` and `validation-<metric>`.
     """
     import pandas as pd
@@ -82,7 +82,7 @@ def epoch_table(columns: Columns) -> pd.DataFrame:
             here = code == which * len(metrics.codes) + number
             if here.any():
                 table[f"{name}-{metric_name}"] = _last(count, at, value, here)
-    return pd.DataFrame(table)
+    return table
 
 
 def _epochs(columns: Columns) -> tuple[Ints, _Rows, Ints, dict[tuple[int, ...], int]]:

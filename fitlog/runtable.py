@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from fitlog.hparams import parse_hparams
 from fitlog.segments import find_segments
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SCOPES, SPLITS, Columns
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _COUNTS: Final = ("num_epochs", "num_epoch", "epochs", "end_epoch")
 
@@ -39,8 +36,8 @@ class _Run:
     num_epochs: int | None = None
 
 
-def run_table(columns: Columns) -> pd.DataFrame:
-    """One row per (file, run, node).
+def run_table(columns: Columns) -> dict[str, Any]:
+    """The table's columns: one row per (file, run, node).
 
     Columns: file int64, run int64, node Int64, status category, begin_epoch Int64, last_epoch
     Int64, epochs int64 (those that ended), first_line int64, last_line int64.
@@ -73,15 +70,15 @@ def run_table(columns: Columns) -> pd.DataFrame:
         )
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
-    table = pd.DataFrame(rows)
-    integers = ("file", "run", "epochs", "first_line", "last_line")
-    missing = ("node", "begin_epoch", "last_epoch")
-    kinds: dict[str, Any] = {
-        **dict.fromkeys(integers, "int64"),
-        **dict.fromkeys(missing, "Int64"),
-    }
     states = pd.CategoricalDtype(["finished", "cut", "restarted", "aborted"])
-    return table.astype({**kinds, "status": states})
+    kinds: dict[str, Any] = {
+        "status": states,
+        **dict.fromkeys(("node", "begin_epoch", "last_epoch"), pd.Int64Dtype()),
+    }
+    return {
+        name: pd.array(values, dtype=kinds[name]) if name in kinds else np.array(values, "int64")
+        for name, values in rows.items()
+    }
 
 
 def _status(run: _Run, *, is_last: bool) -> str:

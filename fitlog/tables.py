@@ -122,91 +122,83 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
         [*columns.findings, *find_doubts(columns)],
         key=lambda found: (found[0], found[1].line, found[1].code),
     )
-    speed = _speed(columns.speed)
-    metrics = _metrics(columns.metrics)
-    events = _events(columns.events)
-    unparsed = _notes(columns.unparsed, ("line", "text", "reason"))
-    warnings = _notes(findings, ("code", "line", "text"))
     tables = {
-        "speed": speed,
-        "metrics": metrics,
+        "speed": _speed(columns.speed),
+        "metrics": _metrics(columns.metrics),
         "epochs": epochs,
-        "events": events,
+        "events": _events(columns.events),
         "runs": runs,
-        "unparsed": unparsed,
-        "warnings": warnings,
+        "unparsed": _notes(columns.unparsed, ("line", "text", "reason")),
+        "warnings": _notes(findings, ("code", "line", "text")),
     }
-    for name, table in tables.items():
-        tables[name] = (
-            _with_file_names(table, columns.files) if with_file else table.drop(columns="file")
-        )
+    files = columns.files if with_file else None
     return RunLog(
         name=", ".join(columns.files),
-        **tables,
+        **{name: _frame(table, files) for name, table in tables.items()},
         hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,
     )
 
 
-def _speed(rows: SpeedColumns) -> pd.DataFrame:
+def _frame(table: dict[str, Any], files: Sequence[str] | None) -> pd.DataFrame:
+    """The table as pandas has it, made of the very columns; `files` names them in `file`."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            **_place(rows),
-            "batch_start": _integers(rows.batch_start),
-            "batch_end": _integers(rows.batch_end),
-            "split": _category(rows.split, SPLITS),
-            "samples_per_sec": _values(rows.samples_per_sec),
-            "time": _times(rows.time),
-            "line": _values(rows.line),
-        }
-    )
+    file = table.pop("file")
+    if files is not None:
+        table = {"file": _file_names(file, files), **table}
+    return pd.DataFrame(table, copy=False)
 
 
-def _metrics(rows: MetricColumns) -> pd.DataFrame:
+def _speed(rows: SpeedColumns) -> dict[str, Any]:
+    return {
+        **_place(rows),
+        "batch_start": _integers(rows.batch_start),
+        "batch_end": _integers(rows.batch_end),
+        "split": _category(rows.split, SPLITS),
+        "samples_per_sec": _values(rows.samples_per_sec),
+        "time": _times(rows.time),
+        "line": _values(rows.line),
+    }
+
+
+def _metrics(rows: MetricColumns) -> dict[str, Any]:
+    return {
+        **_place(rows),
+        "batch_start": _integers(rows.batch_start),
+        "batch_end": _integers(rows.batch_end),
+        "split": _category(rows.split, SPLITS),
+        "scope": _category(rows.scope, SCOPES),
+        "metric": _category(rows.metric, rows.names),
+        "value": _values(rows.value),
+        "time": _times(rows.time),
+        "line": _values(rows.line),
+    }
+
+
+def _events(rows: EventColumns) -> dict[str, Any]:
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            **_place(rows),
-            "batch_start": _integers(rows.batch_start),
-            "batch_end": _integers(rows.batch_end),
-            "split": _category(rows.split, SPLITS),
-            "scope": _category(rows.scope, SCOPES),
-            "metric": _category(rows.metric, rows.names),
-            "value": _values(rows.value),
-            "time": _times(rows.time),
-            "line": _values(rows.line),
-        }
-    )
+    return {
+        **_place(rows),
+        "kind": pd.Categorical(rows.kind, categories=sorted(set(rows.kind))),
+        "text": pd.array(rows.text, dtype="string"),
+        "value": pd.arrays.FloatingArray(_values(rows.value), _values(rows.has_value) == 0),
+        "time": _times(rows.time),
+        "line": _values(rows.line),
+    }
 
 
-def _events(rows: EventColumns) -> pd.DataFrame:
+def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> dict[str, Any]:
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            **_place(rows),
-            "kind": pd.Categorical(rows.kind, categories=sorted(set(rows.kind))),
-            "text": pd.array(rows.text, dtype="string"),
-            "value": pd.arrays.FloatingArray(_values(rows.value), _values(rows.has_value) == 0),
-            "time": _times(rows.time),
-            "line": _values(rows.line),
-        }
-    )
-
-
-def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns: dict[str, Any] = {"file": pd.array([file for file, _ in notes], dtype="int64")}
+    table: dict[str, Any] = {"file": pd.array([file for file, _ in notes], dtype="int64")}
     for name in names:
         values = [getattr(note, name) for _, note in notes]
         is_line = name == "line"
-        columns[name] = pd.array(values, dtype="int64") if is_line else pd.array(values, "string")
-    return pd.DataFrame(columns)
+        table[name] = pd.array(values, dtype="int64") if is_line else pd.array(values, "string")
+    return table
 
 
 def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:
@@ -251,14 +243,11 @@ def _category(codes: Any, names: Sequence[str]) -> pd.Categorical[str]:
     return pd.Categorical.from_codes(np.asarray(codes), categories=pd.Index(names))
 
 
-def _with_file_names(table: pd.DataFrame, files: Sequence[str]) -> pd.DataFrame:
-    """The table with the files' names in the place of their numbers, in front."""
+def _file_names(file: Any, files: Sequence[str]) -> pd.Categorical[str]:
+    """The files' names in the place of their numbers."""
     import numpy as np
-    import pandas as pd
 
     names = list(dict.fromkeys(files))
     numbers = {name: number for number, name in enumerate(names)}
     codes = np.array([numbers[name] for name in files], dtype="int32")
-    column = pd.Categorical.from_codes(codes[table["file"].to_numpy()], categories=pd.Index(names))
-    rest = table.drop(columns="file")
-    return pd.concat([pd.Series(column, index=table.index, name="file"), rest], axis="columns")
+    return _category(codes[np.asarray(file)], names)
