@@ -41,8 +41,8 @@ def epoch_table(columns: Columns) -> dict[str, Any]:
     """The table's columns: one row per (file, run, node, epoch), in that order.
 
     Of repeated values the last counts. Columns: file int64, run int64, node Int64, epoch Int64,
-    time_cost Float64 in seconds, speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64 columns
-    `train-<metric>` and `validation-<metric>`.
+    time_cost Float64 in seconds, speed_median Float64, batches Int64 (the last batch reported), lr
+    Float64, then Float64 columns `train-<metric>` and `validation-<metric>`.
     """
     import pandas as pd
 

@@ -212,18 +212,25 @@ def size_of(source: Source) -> int:
 
 def _feed(reader: Reader, stream: io.BufferedIOBase, columns: Columns) -> str:
     """Read the stream to its end; returns what is wrong with it, or nothing."""
-    while True:
-        try:
-            chunk = stream.read1(_CHUNK_BYTES)
-        except _damage_errors() as error:
-            return str(error)
-        except OSError as error:
-            if error.errno is None:  # bz2's
-                return str(error)
-            raise LogError(f"cannot be read: {_reason(error)}", path=columns.files[-1]) from None
-        if not chunk:
-            return ""
-        reader.feed(chunk)
+    damage, is_open = "", True
+    while is_open:
+        # Streams give what they have at hand, and that may be little.
+        pieces, size = [], 0
+        while is_open and size < _CHUNK_BYTES:
+            try:
+                piece = stream.read1(_CHUNK_BYTES)
+            except _damage_errors() as error:
+                damage, piece = str(error), b""
+            except OSError as error:
+                if error.errno is not None:
+                    place = columns.files[-1]
+                    raise LogError(f"cannot be read: {_reason(error)}", path=place) from None
+                damage, piece = str(error), b""  # bz2's
+            is_open = bool(piece)
+            pieces.append(piece)
+            size += len(piece)
+        reader.feed(b"".join(pieces))
+    return damage
 
 
 @contextmanager

@@ -24,8 +24,11 @@ _RESEMBLES: Final = (
     r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
 )
 _RESEMBLES_RECORD: Final = re.compile(_RESEMBLES)
-# In bytes a name of 200 characters can be four times as long.
-_RESEMBLES_IN_BYTES: Final = _RESEMBLES.replace("{1,200}", "{1,800}")
+# The same or more, in bytes, where a name of 200 characters can be four times as long. Each
+# alternative begins with a letter: `re` then passes over all bytes but these at a stroke.
+_MAY_RESEMBLE: Final = (
+    r"samples/s|Train-[^\s=]{1,800}+=|Validation-[^\s=]{1,800}+=|Epoch ?\[[0-9]|\[Epoch [0-9]|\x1b"
+)
 _MOST_INDEXES: Final = 64
 _INDEXES: Final[dict[tuple[int, ...], RuleIndex]] = {}
 
@@ -233,7 +236,7 @@ def index_rules(dialects: tuple[Dialect, ...]) -> RuleIndex:
             _INDEXES.clear()
         rules = _by_start(dialects)
         starts = _pattern_of_starts(rules)
-        interesting = rf"{starts}|\x1b|{_RESEMBLES_IN_BYTES}".encode()
+        interesting = rf"{starts}|{_MAY_RESEMBLE}".encode()
         index = RuleIndex(dialects, rules, re.compile(starts), re.compile(interesting))
         _INDEXES[key] = index
     return index
@@ -255,17 +258,18 @@ def _by_start(dialects: tuple[Dialect, ...]) -> dict[str, list[tuple[Rule, str]]
 def _pattern_of_starts(rules: dict[str, list[tuple[Rule, str]]]) -> str:
     """Any start, the longest that fits; one that is common elsewhere only before what a rule wants.
 
-    Starts share their beginnings, as in a tree: a hundred alternatives side by side take long.
+    Starts share their beginnings, as in a tree: a hundred alternatives side by side take long. The
+    first letters stand side by side all the same, as `_MAY_RESEMBLE` says.
     """
     ends = {}
     for start, tried in rules.items():
         aheads = {rule.ahead for rule, _ in tried if start in rule.starts}
         ends[start] = "" if "" in aheads else f"(?={'|'.join(sorted(aheads))})"
-    return _tree(ends) if ends else "(?!)"
+    return "|".join(_branches(ends)) if ends else "(?!)"
 
 
-def _tree(ends: dict[str, str]) -> str:
-    """A pattern of texts with what must follow each, longer ones first."""
+def _branches(ends: dict[str, str]) -> list[str]:
+    """Patterns of texts with what must follow each, longer ones first."""
     below: dict[str, dict[str, str]] = {}
     for text, end in ends.items():
         if text:
@@ -273,6 +277,11 @@ def _tree(ends: dict[str, str]) -> str:
     branches = [re.escape(char) + _tree(rest) for char, rest in sorted(below.items())]
     if "" in ends:
         branches.append(ends[""])
+    return branches
+
+
+def _tree(ends: dict[str, str]) -> str:
+    branches = _branches(ends)
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
