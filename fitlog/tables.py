@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.hparams import find_hparams
 from fitlog.sources import Source, find_logs, read_columns
+from fitlog_parsers import Finding
 from fitlog_parsers.columns import (
     SCOPES,
     SPLITS,
@@ -113,23 +114,24 @@ def read_logs(
 
 def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
     """The tables of what was read; they take over the columns."""
+    from fitlog.course import Course
     from fitlog.epochs import epoch_table
-    from fitlog.findings import find_doubts
+    from fitlog.findings import Doubts
     from fitlog.runtable import run_table
 
-    epochs, runs = epoch_table(columns), run_table(columns)
-    findings = sorted(
-        [*columns.findings, *find_doubts(columns)],
-        key=lambda found: (found[0], found[1].line, found[1].code),
-    )
+    course, doubts = Course(), Doubts()
+    course.add(columns)
+    course.take_medians()
+    doubts.add(columns)
+    findings = [*columns.findings, *doubts.find(course, columns.rule_uses)]
     tables = {
         "speed": _speed(columns.speed),
         "metrics": _metrics(columns.metrics),
-        "epochs": epochs,
+        "epochs": epoch_table(course),
         "events": _events(columns.events),
-        "runs": runs,
+        "runs": run_table(course),
         "unparsed": _notes(columns.unparsed, ("line", "text", "reason")),
-        "warnings": _notes(findings, ("code", "line", "text")),
+        "warnings": _notes(sorted(findings, key=_place_of_finding), ("code", "line", "text")),
     }
     files = columns.files if with_file else None
     return RunLog(
@@ -199,6 +201,11 @@ def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> dict[str
         is_line = name == "line"
         table[name] = pd.array(values, dtype="int64") if is_line else pd.array(values, "string")
     return table
+
+
+def _place_of_finding(found: tuple[int, Finding]) -> tuple[int, int, str]:
+    file, finding = found
+    return file, finding.line, finding.code
 
 
 def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:

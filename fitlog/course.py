@@ -1,0 +1,319 @@
+"""The course of the trainings in one or many logs: what is known of each run, epoch and file.
+
+It is told from the columns of what was read, all at once or in parts, as a stream comes: the parts
+make no difference, and only what is kept here stays in memory. The rows of one epoch mostly lie
+together, so all is found from the places where the epoch changes; a log of millions of lines has
+some thousands of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fitlog.hparams import parse_hparams
+from fitlog.segments import Ints, find_segments
+from fitlog_parsers import MISSING
+from fitlog_parsers.columns import SCOPES, SPLITS, Columns
+
+Place = tuple[int, int, int]  # file, run, node
+Key = tuple[int, int, int, int]  # file, run, node, epoch
+
+TRAIN: Final = SPLITS.index("train")
+VALIDATION: Final = SPLITS.index("validation")
+EPOCH: Final = SCOPES.index("epoch")
+
+_COUNTS: Final = ("num_epochs", "num_epoch", "epochs", "end_epoch")
+# So many speeds are kept before the medians of epochs that are over are taken.
+_MOST_SPEEDS: Final = 2_000_000
+# Turns of fewer lines than this, on average, are brought together.
+_SHORT_TURN: Final = 16
+_NEVER: Final = np.iinfo("i8").max
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of one node. `has_values`: it reported something of its training."""
+
+    first_line: int
+    last_line: int
+    has_values: bool = False
+    num_epochs: int | None = None
+
+
+@dataclass(slots=True)
+class Epoch:
+    """An epoch of one run and node; what the log does not state is MISSING, or None.
+
+    `number` counts the epochs in the order in which they were met. `values` are those of the whole
+    epoch by (split, metric), both as codes; of repeated values the last counts. `timed` adds up its
+    windows.
+    """
+
+    number: int
+    first_line: int
+    last_line: int
+    batches: int = MISSING
+    time_cost: float | None = None
+    is_trained: bool = False
+    values: dict[tuple[int, int], float] = field(default_factory=dict)
+    timed: Timed | None = None
+    speed_median: float | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the log states the end of its training."""
+        return self.time_cost is not None or any(split == TRAIN for split, _ in self.values)
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether it was evaluated."""
+        return any(split == VALIDATION for split, _ in self.values)
+
+
+class Timed(NamedTuple):
+    """The windows of an epoch that state both bounds and a speed that can be.
+
+    `line` is that of the first; `weight` is the sum of batches over speeds, `slowest` and `fastest`
+    are speeds.
+    """
+
+    line: int
+    batches: int
+    longest: int
+    weight: float
+    slowest: float
+    fastest: float
+
+    def with_more(self, other: Timed) -> Timed:
+        """These windows and others of the same epoch."""
+        return Timed(
+            min(self.line, other.line),
+            self.batches + other.batches,
+            max(self.longest, other.longest),
+            self.weight + other.weight,
+            min(self.slowest, other.slowest),
+            max(self.fastest, other.fastest),
+        )
+
+
+@dataclass(slots=True)
+class File:
+    """What a file states besides: its last arguments; and lines about epochs that are there twice.
+
+    `whole` counts its lines about whole epochs, `repeated` those of them that repeat a value.
+    """
+
+    arguments: str = ""
+    whole: int = 0
+    repeated: int = 0
+    first_repeated: int = 0
+
+    def repeat(self, line: int) -> None:
+        """Count a line that repeats a value."""
+        self.repeated += 1
+        self.first_repeated = min(self.first_repeated or line, line)
+
+
+class Rate(NamedTuple):
+    """A learning rate that was set."""
+
+    line: int
+    value: float
+
+
+class Course:
+    """Add what was read, in the order of the lines; then ask.
+
+    `rates` are the learning rates that each place set. `names` are the metrics' names by code.
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[Place, Run] = {}
+        self.epochs: dict[Key, Epoch] = {}
+        self.files: list[File] = []
+        self.rates: dict[Place, list[Rate]] = {}
+        self.names: list[str] = []
+        self._speeds: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]] = []
+        self._kept, self._most_kept = 0, _MOST_SPEEDS
+
+    def add(self, columns: Columns) -> None:
+        """Take in the rows of some columns."""
+        self.files += [File() for _ in range(len(columns.files) - len(self.files))]
+        self.names = columns.metrics.names
+        if len(columns.speed):
+            self._add_speed(_Rows(columns.speed))
+        if len(columns.metrics):
+            self._add_metrics(_Rows(columns.metrics))
+        self._add_events(columns)
+        if self._kept > self._most_kept:
+            self._take_medians(are_over=self._are_over())
+
+    def take_medians(self) -> None:
+        """Nothing more will come: give each epoch its median speed."""
+        self._take_medians(are_over=np.ones(len(self.epochs), dtype=bool))
+
+    def _add_speed(self, rows: _Rows) -> None:
+        split, rate, line, end = rows.split, rows.samples_per_sec, rows.line, rows.batch_end
+        keys, heads, tails = rows.segments(split)
+        start = rows.batch_start
+        usable = (start != MISSING) & (start >= 0) & (rate > 0) & (split == TRAIN)
+        batches = np.where(usable, end - start, 0)
+        weight = np.divide(batches, rate, out=np.zeros(len(rate)), where=usable)
+        sums = (
+            np.minimum.reduceat(np.where(usable, line, _NEVER), heads),
+            np.add.reduceat(batches, heads),
+            np.maximum.reduceat(batches, heads),
+            np.add.reduceat(weight, heads),
+            np.minimum.reduceat(np.where(usable, rate, np.inf), heads),
+            np.maximum.reduceat(np.where(usable, rate, 0.0), heads),
+        )
+        numbers = np.full(len(heads), -1, dtype="i4")
+        last_batches = np.maximum.reduceat(end, heads).tolist()
+        for i, (key, first, last, timed) in enumerate(
+            zip(
+                keys,
+                line[heads].tolist(),
+                line[tails].tolist(),
+                map(Timed, *(column.tolist() for column in sums)),
+                strict=True,
+            )
+        ):
+            *place, epoch, which = key
+            self._run((place[0], place[1], place[2]), first, last).has_values = True
+            if epoch == MISSING:
+                continue
+            told = self._epoch((place[0], place[1], place[2], epoch), first, last)
+            told.is_trained = True
+            if which == TRAIN:
+                numbers[i] = told.number
+                told.batches = max(told.batches, last_batches[i])
+                if timed.line != _NEVER:
+                    told.timed = timed if told.timed is None else told.timed.with_more(timed)
+        every = np.repeat(numbers, tails - heads + 1)
+        kept = every >= 0
+        self._speeds.append((every[kept], rate[kept]))
+        self._kept += int(kept.sum())
+
+    def _add_metrics(self, rows: _Rows) -> None:
+        is_whole, line = rows.scope == EPOCH, rows.line
+        split, metric, value = rows.split, rows.metric, rows.value
+        keys, heads, tails = rows.segments(is_whole)
+        for key, head, tail in zip(keys, heads.tolist(), tails.tolist(), strict=True):
+            file, run, node, epoch, whole = key
+            first, last = int(line[head]), int(line[tail])
+            self._run((file, run, node), first, last).has_values = True
+            if epoch == MISSING:
+                continue
+            told = self._epoch((file, run, node, epoch), first, last)
+            if not whole:
+                told.is_trained = True
+                continue
+            here = slice(head, tail + 1)
+            self.files[file].whole += tail + 1 - head
+            for which, name, number, at in zip(
+                *(column[here].tolist() for column in (split, metric, value, line)), strict=True
+            ):
+                if told.values.get((which, name)) == number:
+                    self.files[file].repeat(at)
+                told.values[which, name] = number
+
+    def _add_events(self, columns: Columns) -> None:
+        events = columns.events
+        for file, run, node, epoch, kind, text, value, line in zip(
+            *(events.file, events.run, events.node, events.epoch),
+            *(events.kind, events.text, events.value, events.line),
+            strict=True,
+        ):
+            place = file, run, node
+            told = self._run(place, line, line)
+            if kind == "lr":
+                self.rates.setdefault(place, []).append(Rate(line, value))
+            elif kind == "start" and "Namespace(" in text:
+                self.files[file].arguments = text
+                told.num_epochs = _num_epochs(text)
+            if epoch != MISSING:
+                here = self._epoch((*place, epoch), line, line)
+                if kind == "time_cost":
+                    told.has_values = True
+                    here.time_cost = value
+
+    def _run(self, place: Place, first: int, last: int) -> Run:
+        run = self.runs.get(place)
+        if run is None:
+            run = self.runs[place] = Run(first, last)
+        run.first_line, run.last_line = min(run.first_line, first), max(run.last_line, last)
+        return run
+
+    def _epoch(self, key: Key, first: int, last: int) -> Epoch:
+        epoch = self.epochs.get(key)
+        if epoch is None:
+            epoch = self.epochs[key] = Epoch(len(self.epochs), first, last)
+        epoch.first_line = min(epoch.first_line, first)
+        epoch.last_line = max(epoch.last_line, last)
+        return epoch
+
+    def _are_over(self) -> npt.NDArray[np.bool_]:
+        """By number, the epochs that get no more windows: their place is two epochs on, or more.
+
+        An epoch that goes back by one may be another worker's; by more, it is another run's.
+        """
+        latest: dict[tuple[int, int], tuple[int, int]] = {}
+        for file, run, node, epoch in self.epochs:
+            latest[file, node] = max(latest.get((file, node), (run, epoch)), (run, epoch))
+        last_file = len(self.files) - 1
+        return np.array(
+            [
+                file < last_file or (run, epoch + 1) < latest[file, node]
+                for file, run, node, epoch in self.epochs
+            ]
+        )
+
+    def _take_medians(self, *, are_over: npt.NDArray[np.bool_]) -> None:
+        import pandas as pd
+
+        if not self._speeds:
+            return
+        numbers = np.concatenate([numbers for numbers, _ in self._speeds])
+        rates = np.concatenate([rates for _, rates in self._speeds])
+        here = are_over[numbers]
+        medians = pd.Series(rates[here]).groupby(numbers[here]).median()
+        epochs = list(self.epochs.values())
+        for number, median in zip(medians.index.tolist(), medians.tolist(), strict=True):
+            epochs[number].speed_median = median
+        self._speeds = [(numbers[~here], rates[~here])]
+        self._kept = len(self._speeds[0][0])
+        self._most_kept = max(_MOST_SPEEDS, 2 * self._kept)
+
+
+class _Rows:
+    """A table's columns as arrays; where nodes wrote by turns, those of each node together."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        node = np.asarray(table.node)
+        turns = np.count_nonzero(node[1:] != node[:-1])
+        is_mixed = turns * _SHORT_TURN > len(node)
+        self._order = np.lexsort((node, np.asarray(table.file))) if is_mixed else slice(None)
+
+    def __getattr__(self, name: str) -> Any:
+        return np.asarray(getattr(self._table, name))[self._order]
+
+    def segments(self, more: Any) -> tuple[list[tuple[int, ...]], Ints, Ints]:
+        """The keys of stretches of rows of one epoch that are alike in `more`; heads and tails."""
+        columns = [self.file, self.run, self.node, self.epoch, more]
+        heads, tails = find_segments(columns)
+        keys = zip(*(column[heads].tolist() for column in columns), strict=True)
+        return list(keys), heads, tails
+
+
+def _num_epochs(text: str) -> int | None:
+    """How many epochs a script was told to train, as it logs its arguments."""
+    arguments = parse_hparams(text)
+    for name in _COUNTS:
+        if isinstance(arguments.get(name), int):
+            return int(arguments[name])
+    return None
