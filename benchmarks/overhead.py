@@ -24,7 +24,7 @@ import numpy as np
 from fitlog import fit
 from fitlog.run.shim import import_mxnet
 from fitlog.run.workload import build_network, load_digits
-from fitlog.sources import read_columns
+from fitlog.reading import read_columns
 
 BATCH_SIZE = 64
 FREQUENT = 5

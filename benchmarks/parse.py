@@ -63,7 +63,7 @@ def read_with_fitlog(paths: Sequence[Path], _: Path) -> None:
 
 def read_by_rules(paths: Sequence[Path], _: Path) -> None:
     """The rules alone, line by line."""
-    from fitlog.sources import read_columns
+    from fitlog.reading import read_columns
 
     read_columns(paths)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
     from fitlog.run.launch import RunResult
+    from fitlog.streams import TableStream
     from fitlog.tables import RunLog
 
 app = typer.Typer(
@@ -120,14 +122,29 @@ def parse(
     each row. What was not read is counted on stderr.
     """
     with user_errors():
-        from fitlog.formats import format_of, write_table
+        from fitlog.formats import format_of, write_parts
+        from fitlog.progress import shown_reading
+        from fitlog.sources import find_logs
+        from fitlog.streams import TableStream
 
         _require_one_stdin(logs)
         if output:
             _require_other_file(output, logs)
-        log = _read(logs, dialect, dialect_file, table)
-        write_table(getattr(log, table.value), form.value if form else format_of(output), output)
-        _print_doubts(log)
+        found = find_logs(logs)
+        format_ = form.value if form else format_of(output)
+        whole = format_ in ("table", "parquet")
+        with shown_reading(found, amid_output=not whole and output is None) as progress:
+            stream = TableStream(
+                found,
+                table.value,
+                with_file=found != logs or len(logs) > 1,
+                whole=whole,
+                dialect=dialect,
+                dialect_file=dialect_file,
+                progress=progress,
+            )
+            write_parts(stream, format_, output)
+        _print_doubts(stream)
 
 
 @app.command()
@@ -140,13 +157,9 @@ def doctor(
     with user_errors():
         from fitlog.doctor import examine, format_examination
         from fitlog.printable import printable
-        from fitlog.tables import read_log
 
         _require_one_stdin(logs)
-        read = [read_log(log, dialect_file=dialect_file) for log in logs]
-        for log in read:
-            _require_records(log)
-        found = [examine(log) for log in read]
+        found = [examine(log) for log in _read_each(logs, dialect_file)]
         if form is ReportFormat.JSON:
             import json
 
@@ -168,7 +181,8 @@ def dialects(
     """List the writers whose lines are read, each with an example."""
     with user_errors():
         from fitlog.printable import printable
-        from fitlog.sources import more_dialects, read_beginning
+        from fitlog.reading import more_dialects
+        from fitlog.sources import read_beginning
         from fitlog_parsers import find_dialects, own_rules, sniff_dialect
 
         more = more_dialects(dialect_file)
@@ -201,12 +215,9 @@ def plot(
     with user_errors():
         from fitlog.plots import plot_logs, save_figure
         from fitlog.printable import printable
-        from fitlog.tables import read_log
 
         _require_one_stdin(logs)
-        read = [read_log(log) for log in logs]
-        for log in read:
-            _require_records(log)
+        read = list(_read_each(logs))
         target = output or _picture_beside(logs[0])
         _require_other_file(target, logs)
         save_figure(plot_logs(read), target)
@@ -265,32 +276,19 @@ def check(
         raise typer.Exit(outcome.exit_code)
 
 
-def _read(logs: list[str], dialect: str | None, dialect_file: Path | None, table: Table) -> RunLog:
-    from fitlog.sources import find_logs
-    from fitlog.tables import read_log, read_logs
+def _read_each(logs: list[str], dialect_file: Path | None = None) -> Iterator[RunLog]:
+    """The logs one by one, with a bar for those who wait; each must hold a record."""
+    from fitlog.progress import shown_reading
+    from fitlog.streams import no_records
+    from fitlog.tables import read_log
 
-    found = find_logs(logs)
-    if found != logs or len(logs) > 1:
-        log = read_logs(found, dialect=dialect, dialect_file=dialect_file)
-    else:
-        log = read_log(logs[0], dialect=dialect, dialect_file=dialect_file)
-    if table not in (Table.UNPARSED, Table.WARNINGS):
-        _require_records(log)
-    return log
-
-
-def _require_records(log: RunLog) -> None:
-    from fitlog.errors import NoRecordsError
-
-    if log.has_records:
-        return
-    if not log.lines:
-        raise NoRecordsError("is empty", path=log.name)
-    unread = f"; not read: {log.unparsed['reason'].iloc[0]}" if len(log.unparsed) else ""
-    raise NoRecordsError(
-        f"no training record in its {log.lines:,} lines{unread}; not a log of Module.fit?",
-        path=log.name,
-    )
+    for name in logs:
+        with shown_reading([name]) as progress:
+            log = read_log(name, dialect_file=dialect_file, progress=progress)
+        if not log.has_records:
+            reason = str(log.unparsed["reason"].iloc[0]) if len(log.unparsed) else ""
+            raise no_records(log.name, log.lines, reason)
+        yield log
 
 
 def _require_one_stdin(logs: list[str]) -> None:
@@ -318,15 +316,15 @@ def _require_other_file(target: Path, logs: list[str]) -> None:
             )
 
 
-def _print_doubts(log: RunLog) -> None:
+def _print_doubts(stream: TableStream) -> None:
     """Say on stderr what the table does not hold."""
-    if len(log.unparsed):
+    if stream.unparsed:
         typer.echo(
-            f"fitlog: not read, though like a record: {len(log.unparsed)} (--table unparsed)",
+            f"fitlog: not read, though like a record: {stream.unparsed} (--table unparsed)",
             err=True,
         )
-    if len(log.warnings):
-        typer.echo(f"fitlog: warnings: {len(log.warnings)} (--table warnings)", err=True)
+    if stream.warnings:
+        typer.echo(f"fitlog: warnings: {stream.warnings} (--table warnings)", err=True)
 
 
 def _picture_beside(log: str) -> Path:

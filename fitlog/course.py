@@ -8,6 +8,7 @@ some thousands of them.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +29,7 @@ EPOCH: Final = SCOPES.index("epoch")
 
 _COUNTS: Final = ("num_epochs", "num_epoch", "epochs", "end_epoch")
 # So many speeds are kept before the medians of epochs that are over are taken.
-_MOST_SPEEDS: Final = 2_000_000
+_MOST_SPEEDS: Final = 250_000
 # Turns of fewer lines than this, on average, are brought together.
 _SHORT_TURN: Final = 16
 _NEVER: Final = np.iinfo("i8").max
@@ -48,9 +49,9 @@ class Run:
 class Epoch:
     """An epoch of one run and node; what the log does not state is MISSING, or None.
 
-    `number` counts the epochs in the order in which they were met. `values` are those of the whole
-    epoch by (split, metric), both as codes; of repeated values the last counts. `timed` adds up its
-    windows.
+    `number` counts the epochs in the order in which they were met. `codes` and `values` are what is
+    said of the whole epoch (see `value_code`); they are no dict, for there may be many epochs.
+    `timed` adds up its windows.
     """
 
     number: int
@@ -59,19 +60,29 @@ class Epoch:
     batches: int = MISSING
     time_cost: float | None = None
     is_trained: bool = False
-    values: dict[tuple[int, int], float] = field(default_factory=dict)
+    codes: tuple[int, ...] = ()
+    values: array[float] = field(default_factory=lambda: array("d"))
     timed: Timed | None = None
     speed_median: float | None = None
 
     @property
     def is_ended(self) -> bool:
         """Whether the log states the end of its training."""
-        return self.time_cost is not None or any(split == TRAIN for split, _ in self.values)
+        return self.time_cost is not None or any(code % 2 == TRAIN for code in self.codes)
 
     @property
     def is_validated(self) -> bool:
         """Whether it was evaluated."""
-        return any(split == VALIDATION for split, _ in self.values)
+        return any(code % 2 == VALIDATION for code in self.codes)
+
+    def value(self, code: int) -> float | None:
+        """What was said last."""
+        return self.values[self.codes.index(code)] if code in self.codes else None
+
+
+def value_code(split: Any, metric: Any) -> Any:
+    """One code of two: small integers take no memory of their own."""
+    return 2 * metric + split
 
 
 class Timed(NamedTuple):
@@ -118,11 +129,11 @@ class File:
         self.first_repeated = min(self.first_repeated or line, line)
 
 
-class Rate(NamedTuple):
-    """A learning rate that was set."""
+class Rates(NamedTuple):
+    """The learning rates that were set, and where."""
 
-    line: int
-    value: float
+    line: array[int]
+    value: array[float]
 
 
 class Course:
@@ -135,10 +146,11 @@ class Course:
         self.runs: dict[Place, Run] = {}
         self.epochs: dict[Key, Epoch] = {}
         self.files: list[File] = []
-        self.rates: dict[Place, list[Rate]] = {}
+        self.rates: dict[Place, Rates] = {}
         self.names: list[str] = []
         self._speeds: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]] = []
         self._kept, self._most_kept = 0, _MOST_SPEEDS
+        self._codes: dict[tuple[int, ...], tuple[int, ...]] = {}  # each once
 
     def add(self, columns: Columns) -> None:
         """Take in the rows of some columns."""
@@ -200,7 +212,7 @@ class Course:
 
     def _add_metrics(self, rows: _Rows) -> None:
         is_whole, line = rows.scope == EPOCH, rows.line
-        split, metric, value = rows.split, rows.metric, rows.value
+        codes, value = value_code(rows.split, rows.metric), rows.value
         keys, heads, tails = rows.segments(is_whole)
         for key, head, tail in zip(keys, heads.tolist(), tails.tolist(), strict=True):
             file, run, node, epoch, whole = key
@@ -214,12 +226,18 @@ class Course:
                 continue
             here = slice(head, tail + 1)
             self.files[file].whole += tail + 1 - head
-            for which, name, number, at in zip(
-                *(column[here].tolist() for column in (split, metric, value, line)), strict=True
+            for code, number, at in zip(
+                *(column[here].tolist() for column in (codes, value, line)), strict=True
             ):
-                if told.values.get((which, name)) == number:
+                if code not in told.codes:
+                    more = (*told.codes, code)
+                    told.codes = self._codes.setdefault(more, more)
+                    told.values.append(number)
+                    continue
+                index = told.codes.index(code)
+                if told.values[index] == number:
                     self.files[file].repeat(at)
-                told.values[which, name] = number
+                told.values[index] = number
 
     def _add_events(self, columns: Columns) -> None:
         events = columns.events
@@ -231,7 +249,9 @@ class Course:
             place = file, run, node
             told = self._run(place, line, line)
             if kind == "lr":
-                self.rates.setdefault(place, []).append(Rate(line, value))
+                rates = self.rates.setdefault(place, Rates(array("q"), array("d")))
+                rates.line.append(line)
+                rates.value.append(value)
             elif kind == "start" and "Namespace(" in text:
                 self.files[file].arguments = text
                 told.num_epochs = _num_epochs(text)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fitlog.course import Course, Key, Place, Rate
+from fitlog.course import Course, Key, Place, Rates, value_code
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NONE = np.zeros(0, dtype="i8"), np.zeros(0)
 
 
 def epoch_table(course: Course) -> dict[str, Any]:
@@ -36,10 +38,12 @@ def epoch_table(course: Course) -> dict[str, Any]:
         "batches": _integers(epoch.batches for epoch in epochs),
         "lr": _floats(_learning_rates(course, keys)),
     }
-    used = {code for epoch in epochs for code in epoch.values}
-    for split, metric in sorted(used):
-        values = _floats(epoch.values.get((split, metric)) for epoch in epochs)
-        table[f"{SPLITS[split]}-{course.names[metric]}"] = values
+    used = {code for epoch in epochs for code in epoch.codes}
+    for which, split in enumerate(SPLITS):
+        for metric, name in enumerate(course.names):
+            code = value_code(which, metric)
+            if code in used:
+                table[f"{split}-{name}"] = _floats(epoch.value(code) for epoch in epochs)
     return table
 
 
@@ -48,31 +52,36 @@ def _learning_rates(course: Course, keys: list[Key]) -> list[float | None]:
 
     A change that names no node (the parameter server's) counts for every run that was under way.
     """
-    changes: dict[Place, tuple[list[int], list[float]]] = {}
+    unnamed: dict[int, list[Rates]] = {}
+    for (file, _, node), theirs in course.rates.items():
+        if node == MISSING:
+            unnamed.setdefault(file, []).append(theirs)
+    of_servers = {file: _together(theirs) for file, theirs in unnamed.items()}
     rates: list[float | None] = []
+    last_place: Place | None = None
+    line, value = _NONE
     for key in keys:
         file, run, node, _ = key
         place = file, run, node
-        if place not in changes:
-            mine = _changes(course, place)
-            changes[place] = [rate.line for rate in mine], [rate.value for rate in mine]
-        lines, values = changes[place]
-        last = bisect_right(lines, course.epochs[key].last_line)
-        rates.append(values[last - 1] if last else None)
+        if place != last_place:
+            mine: list[tuple[Any, Any]] = [course.rates[place]] if place in course.rates else []
+            if node != MISSING and file in of_servers:
+                told, (lines, values) = course.runs[place], of_servers[file]
+                first, last = np.searchsorted(lines, [told.first_line, told.last_line + 1])
+                mine.append((lines[first:last], values[first:last]))
+            line, value = _together(mine)
+            last_place = place
+        before = np.searchsorted(line, course.epochs[key].last_line, side="right")
+        rates.append(float(value[before - 1]) if before else None)
     return rates
 
 
-def _changes(course: Course, place: Place) -> list[Rate]:
-    """The learning rates that were set for a run of a node, in the order of their lines."""
-    file, _, node = place
-    mine = course.rates.get(place, [])
-    if node == MISSING:
-        return mine
-    under_way = course.runs[place].first_line
-    for (other_file, _, other_node), rates in course.rates.items():
-        if other_file == file and other_node == MISSING:
-            mine = mine + [rate for rate in rates if rate.line >= under_way]
-    return sorted(mine)
+def _together(rates: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Lines and values of several, in the order of the lines."""
+    line = np.concatenate([np.asarray(line) for line, _ in (*rates, _NONE)])
+    value = np.concatenate([np.asarray(value) for _, value in (*rates, _NONE)])
+    order = np.argsort(line, kind="stable")
+    return line[order], value[order]
 
 
 def _floats(values: Iterable[float | None]) -> pd.arrays.FloatingArray:

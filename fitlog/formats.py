@@ -6,12 +6,13 @@ as such; an empty field, or null, means that the log states none.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import OutputError
 from fitlog.printable import printable
@@ -19,6 +20,8 @@ from fitlog.printable import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+# Text takes many times the memory of numbers.
+_ROWS_AT_ONCE: Final = 2_000
 _BY_ENDING: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
 
 
@@ -34,35 +37,50 @@ def write_table(table: pd.DataFrame, form: str, path: Path | None) -> None:
         OutputError: the file cannot be written, or parquet is asked for on a terminal or without
         pyarrow.
     """
+    write_parts([table], form, path)
+
+
+def write_parts(parts: Iterable[pd.DataFrame], form: str, path: Path | None) -> None:
+    """Write a table that comes in parts; only `csv` and `json` take more than one.
+
+    Nothing is written before the first part is there.
+
+    Raises:
+        OutputError: as `write_table`.
+    """
     if form == "parquet":
-        _write_parquet(table, path)
+        _write_parquet(next(iter(parts)), path)
         return
+    pieces = _FORMS[form](parts)
     if path is None:
-        for piece in _pieces(table, form):
-            print(printable(piece, keep="\n\t") if sys.stdout.isatty() else piece, end="")  # noqa: T201
+        is_terminal = sys.stdout.isatty()
+        for piece in pieces:
+            print(printable(piece, keep="\n\t") if is_terminal else piece, end="")  # noqa: T201
         return
+    first = next(pieces)
     try:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            _write_all(file, _pieces(table, form))
+            for piece in itertools.chain([first], pieces):
+                file.write(piece)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _write_all(file: IO[str], pieces: Iterator[str]) -> None:
-    for piece in pieces:
-        file.write(piece)
-
-
-def _pieces(table: pd.DataFrame, form: str) -> Iterator[str]:
-    if form == "json":
-        yield from _json(table)
-    elif form == "csv":
-        yield _for_csv(table).to_csv(index=False, lineterminator="\n")
-    else:
+def _table(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
+    for table in parts:
         if table.empty:
             yield " ".join(table.columns) + "\n"
-            return
-        yield _for_people(table).to_string(index=False, na_rep="") + "\n"
+        else:
+            yield _for_people(table).to_string(index=False, na_rep="") + "\n"
+
+
+def _csv(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
+    is_first = True
+    for table in parts:
+        for start in range(0, max(len(table), 1), _ROWS_AT_ONCE):
+            some = _for_csv(table.iloc[start : start + _ROWS_AT_ONCE])
+            yield some.to_csv(index=False, lineterminator="\n", header=is_first)
+            is_first = False
 
 
 def format_row(row: Mapping[Hashable, Any]) -> str:
@@ -70,13 +88,21 @@ def format_row(row: Mapping[Hashable, Any]) -> str:
     return json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
 
 
-def _json(table: pd.DataFrame) -> Iterator[str]:
-    columns = list(table.columns)
+def _json(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
     separator = "[\n"
-    for row in table.itertuples(index=False, name=None):
-        yield separator + format_row(dict(zip(columns, row, strict=True)))
-        separator = ",\n"
+    for table in parts:
+        columns = list(table.columns)
+        for row in table.itertuples(index=False, name=None):
+            yield separator + format_row(dict(zip(columns, row, strict=True)))
+            separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+_FORMS: Final[Mapping[str, Callable[[Iterable[pd.DataFrame]], Iterator[str]]]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+}
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fitlog.errors import LogError, NoRecordsError, SettingError
+from fitlog.reading import read_columns
 from fitlog.remedies import TOLD_BY_TABLES
-from fitlog.sources import Source, name_of, read_columns, size_of
+from fitlog.sources import Source, name_of, size_of
 from fitlog.stats import Pace, measure_pace
 from fitlog.tables import RunLog
 

@@ -1,6 +1,7 @@
 """Where logs come from: paths, standard input, open files and bytes, compressed or not.
 
 Compression is told by the first bytes, not by the name: a log that was renamed reads just as well.
+What is decompressed comes in pieces and is bounded: a few kilobytes can stand for gigabytes.
 """
 
 from __future__ import annotations
@@ -15,26 +16,19 @@ import os
 import re
 import sys
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, Protocol, cast
+from typing import IO, Final, cast
 
 from fitlog.errors import LogError
-from fitlog_parsers import (
-    ColumnReader,
-    Columns,
-    Dialect,
-    Finding,
-    find_dialects,
-    installed_dialects,
-    load_dialect,
-)
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
-_CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
+# A log's text is ten times its compressed size, or fifty where it repeats itself.
+_MOST_TIMES: Final = 250
+_ALWAYS_BYTES: Final = 256 << 20
 _LOG_NAME: Final = re.compile(r"\.(?:log|txt|out)(?:\.[0-9]+)?(?:\.(?:gz|xz|bz2|zst))?$")
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
 _LONGEST_MAGIC: Final = 6
@@ -77,115 +71,17 @@ def _files_below(folder: str) -> Iterator[str]:
         yield from (os.path.join(place, file) for file in files if _LOG_NAME.search(file))  # noqa: PTH118
 
 
-class Reader(Protocol):
-    """What `LogReader` and `BulkReader` have in common."""
-
-    @property
-    def lines(self) -> int:
-        """The lines seen."""
-        ...
-
-    @property
-    def has_nul(self) -> bool:
-        """Whether a NUL byte was met."""
-        ...
-
-    @property
-    def dialect_lines(self) -> Counter[str]:
-        """The lines with a record, by dialect."""
-        ...
-
-    @property
-    def rule_uses(self) -> Counter[tuple[str, str]]:
-        """How often each rule was used, by dialect and rule."""
-        ...
-
-    def feed(self, data: bytes) -> None:
-        """Read a piece of the log."""
-
-    def close(self) -> None:
-        """Read what is left."""
-
-
-_NewReader = Callable[[], Reader]
-
-
-def read_columns(
-    sources: Sequence[Source],
-    *,
-    dialect: str | None = None,
-    dialect_file: str | os.PathLike[str] | None = None,
-    bulk: bool = False,
-) -> Columns:
-    """Read logs one after the other into one set of columns.
-
-    `dialect` names the one dialect to read, None means all; `dialect_file` describes one more.
-
-    `bulk` chooses the fast reader, which needs numpy; both give the same.
-
-    A compressed file that ends too early, or is damaged further on, gives what stands before the
-    damage and a finding `damaged`.
-
-    Raises:
-        LogError: a source that is missing, unreadable, damaged from its start or not text.
-        UnknownDialectError: there is no such dialect.
-        DialectFileError: the file, or an installed package, describes none.
-    """
-    columns = Columns()
-    dialects = find_dialects(dialect, more_dialects(dialect_file))
-    new_reader = _readers(columns, dialects, bulk=bulk)
-    for source in sources:
-        columns.begin_file(name_of(source))
-        reader = new_reader()
-        with _opened(source) as stream:
-            damage = _feed(reader, stream, columns)
-        reader.close()
-        columns.end_file(reader)
-        if reader.has_nul and not reader.dialect_lines:
-            raise LogError("is binary data, not a log", path=columns.files[-1])
-        if damage and not reader.dialect_lines:
-            raise LogError(f"is damaged: {damage}", path=columns.files[-1])
-        if damage:
-            columns.add(
-                Finding(code="damaged", line=reader.lines, text=f"the file ends here: {damage}")
-            )
-    if bulk:
-        from fitlog_parsers.rows import collect
-
-        collect(columns)
-    return columns
-
-
-def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[Dialect, ...]:
-    """The dialect of a file, if there is one, and those that installed packages bring."""
-    own = () if dialect_file is None else (load_dialect(dialect_file),)
-    return (*own, *installed_dialects())
-
-
-def _readers(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> _NewReader:
-    """What makes the reader of each log."""
-    if not bulk:
-        return lambda: ColumnReader(columns, dialects)
-    from fitlog_parsers.bulk import BulkReader, new_engine
-
-    engine = new_engine()
-    return lambda: BulkReader(columns, dialects, engine)
-
-
 def read_beginning(source: Source) -> bytes:
     """The first megabyte of a log's text.
 
     Raises:
         LogError: the source is missing, unreadable or damaged from its start.
     """
-    name = name_of(source)
-    with _opened(source) as stream:
-        try:
-            return stream.read(_CHUNK_BYTES)
-        except _damage_errors() as error:
-            raise LogError(f"is damaged: {error}", path=name) from None
-        except OSError as error:
-            raise LogError(f"cannot be read: {_reason(error)}", path=name) from None
+    with opened(source) as log:
+        text = log.read_whole()
+    if log.damage and not text:
+        raise LogError(f"is damaged: {log.damage}", path=name_of(source))
+    return text
 
 
 def name_of(source: Source) -> str:
@@ -210,40 +106,86 @@ def size_of(source: Source) -> int:
         return 0
 
 
-def _feed(reader: Reader, stream: io.BufferedIOBase, columns: Columns) -> str:
-    """Read the stream to its end; returns what is wrong with it, or nothing."""
-    damage, is_open = "", True
-    while is_open:
-        # Streams give what they have at hand, and that may be little.
-        pieces, size = [], 0
-        while is_open and size < _CHUNK_BYTES:
-            try:
-                piece = stream.read1(_CHUNK_BYTES)
-            except _damage_errors() as error:
-                damage, piece = str(error), b""
-            except OSError as error:
-                if error.errno is not None:
-                    place = columns.files[-1]
-                    raise LogError(f"cannot be read: {_reason(error)}", path=place) from None
-                damage, piece = str(error), b""  # bz2's
-            is_open = bool(piece)
-            pieces.append(piece)
-            size += len(piece)
-        reader.feed(b"".join(pieces))
-    return damage
+class Opened:
+    """A log that is open: `read` gives its text piece by piece, until there is none.
+
+    `damage` says what is wrong with it where the text ends too early. `is_compressed` says whether
+    the text is not the file's own bytes; `done` is how many of these were read.
+    """
+
+    def __init__(self, raw: io.BufferedReader, name: str) -> None:
+        self.damage = ""
+        self._raw, self._name = raw, name
+        self._stream = _decompressed(raw, name)
+        self._given = 0
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the text is not the file's own bytes."""
+        return self._stream is not self._raw
+
+    @property
+    def done(self) -> int:
+        """The bytes of the file, as it lies there, that were read; of the text, for a pipe."""
+        if not self.is_compressed:
+            return self._given
+        try:
+            return self._raw.tell()
+        except OSError:
+            return self._given
+
+    def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """What is at hand, `size` bytes at most; nothing at the end.
+
+        Raises:
+            LogError: the file cannot be read.
+        """
+        try:
+            piece = self._stream.read1(size)
+        except _damage_errors() as error:
+            self.damage, piece = str(error), b""
+        except OSError as error:
+            if error.errno is not None:
+                reason = f"cannot be read: {_reason(error)}"
+                raise LogError(reason, path=self._name) from None
+            self.damage, piece = str(error), b""  # bz2's
+        self._given += len(piece)
+        return self._bounded(piece) if self._given > _ALWAYS_BYTES else piece
+
+    def read_whole(self, size: int = CHUNK_BYTES) -> bytes:
+        """`size` bytes or a little more, less only at the end: a stream may give little at once."""
+        pieces = [self.read(size)]
+        while pieces[-1] and (missing := size - sum(map(len, pieces))) > 0:
+            pieces.append(self.read(missing))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _bounded(self, piece: bytes) -> bytes:
+        """The piece, unless the text has become absurdly long for its file."""
+        if self._given <= _MOST_TIMES * self.done:
+            return piece
+        self.damage = (
+            f"it unpacks to more than {_MOST_TIMES} times its size: a bomb? Unpack it yourself, and"
+            " read it then"
+        )
+        return b""
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
+def opened(source: Source) -> Iterator[Opened]:
+    """The source, open.
+
+    Raises:
+        LogError: it is missing or cannot be opened.
+    """
     name = name_of(source)
     if isinstance(source, bytes):
-        yield _decompressed(cast(io.BufferedReader, io.BufferedReader(io.BytesIO(source))), name)
+        yield Opened(cast(io.BufferedReader, io.BufferedReader(io.BytesIO(source))), name)
     elif not isinstance(source, (str, os.PathLike)):
         if isinstance(source, io.TextIOBase):
             raise TypeError("a log is read from a binary file: open it with mode 'rb'")
         buffered = cast(io.BufferedReader, io.BufferedReader(cast(io.RawIOBase, source)))
         try:
-            yield _decompressed(buffered, name)
+            yield Opened(buffered, name)
         finally:
             buffered.detach()  # or the caller's file would be closed with it
     elif not os.fspath(source):
@@ -251,16 +193,24 @@ def _opened(source: Source) -> Iterator[io.BufferedIOBase]:
     elif os.fspath(source) == "-":
         if sys.stdin is None:
             raise LogError("standard input is closed", path=name)
-        yield _decompressed(cast(io.BufferedReader, sys.stdin.buffer), name)
+        yield Opened(cast(io.BufferedReader, sys.stdin.buffer), name)
     else:
-        try:
-            file = Path(source).open("rb")  # noqa: SIM115  # closed below; only opening may fail here
-        except OSError as error:
-            raise LogError(f"cannot be opened: {_reason(error)}", path=name) from None
-        except ValueError as error:  # a NUL in the name
-            raise LogError(f"cannot be opened: {error}", path=name) from None
-        with file:
-            yield _decompressed(file, name)
+        with open_file(source) as file:
+            yield Opened(file, name)
+
+
+def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """The file, open.
+
+    Raises:
+        LogError: it is missing or cannot be opened.
+    """
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise LogError(f"cannot be opened: {_reason(error)}", path=name_of(path)) from None
+    except ValueError as error:  # a NUL in the name
+        raise LogError(f"cannot be opened: {error}", path=name_of(path)) from None
 
 
 def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:

@@ -7,12 +7,13 @@ which works on one log works on the next. A number the log does not state is mis
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.hparams import find_hparams
-from fitlog.sources import Source, find_logs, read_columns
+from fitlog.reading import Progress, read_columns
+from fitlog.sources import Source, find_logs
 from fitlog_parsers import Finding
 from fitlog_parsers.columns import (
     SCOPES,
@@ -78,19 +79,22 @@ def read_log(
     *,
     dialect: str | None = None,
     dialect_file: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> RunLog:
     """Read one log: a path, `-` for standard input, an open binary file, or bytes.
 
     Files compressed with gzip, xz, bzip2 and zstd are opened. A log without a single record gives
     empty tables. `dialect` is the name of the one dialect to read; None tries all. `dialect_file`
-    is a TOML file that describes one more.
+    is a TOML file that describes one more. `progress` is told, about every megabyte, how many bytes
+    of the file were read.
 
     Raises:
         LogError: the source is missing, unreadable, damaged from its start or not text.
         UnknownDialectError: there is no such dialect.
         DialectFileError: the file describes none.
     """
-    columns = read_columns([source], dialect=dialect, dialect_file=dialect_file, bulk=True)
+    settings: dict[str, Any] = {"dialect": dialect, "dialect_file": dialect_file}
+    columns = read_columns([source], **settings, bulk=True, progress=progress)
     return build_tables(columns, with_file=False)
 
 
@@ -99,16 +103,18 @@ def read_logs(
     *,
     dialect: str | None = None,
     dialect_file: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> RunLog:
     """Read many logs as one; each table gets a category column `file` in front.
 
     A source may also be a folder, of which every log is read, or a glob such as `runs/*/run.log`.
+    The rest is as with `read_log`.
 
     Raises:
         LogError: as `read_log`, naming the file; a folder without logs, a glob without a match.
     """
-    logs = find_logs(sources)
-    columns = read_columns(logs, dialect=dialect, dialect_file=dialect_file, bulk=True)
+    settings: dict[str, Any] = {"dialect": dialect, "dialect_file": dialect_file}
+    columns = read_columns(find_logs(sources), **settings, bulk=True, progress=progress)
     return build_tables(columns, with_file=True)
 
 
@@ -125,26 +131,23 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
     doubts.add(columns)
     findings = [*columns.findings, *doubts.find(course, columns.rule_uses)]
     tables = {
-        "speed": _speed(columns.speed),
-        "metrics": _metrics(columns.metrics),
+        **{name: table(columns) for name, table in ROW_TABLES.items()},
         "epochs": epoch_table(course),
-        "events": _events(columns.events),
         "runs": run_table(course),
-        "unparsed": _notes(columns.unparsed, ("line", "text", "reason")),
-        "warnings": _notes(sorted(findings, key=_place_of_finding), ("code", "line", "text")),
+        "warnings": warning_table(findings),
     }
     files = columns.files if with_file else None
     return RunLog(
         name=", ".join(columns.files),
-        **{name: _frame(table, files) for name, table in tables.items()},
+        **{name: as_frame(table, files) for name, table in tables.items()},
         hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,
     )
 
 
-def _frame(table: dict[str, Any], files: Sequence[str] | None) -> pd.DataFrame:
-    """The table as pandas has it, made of the very columns; `files` names them in `file`."""
+def as_frame(table: dict[str, Any], files: Sequence[str] | None) -> pd.DataFrame:
+    """The table as pandas has it, made of the very columns; `files` names the logs, if wanted."""
     import pandas as pd
 
     file = table.pop("file")
@@ -153,7 +156,13 @@ def _frame(table: dict[str, Any], files: Sequence[str] | None) -> pd.DataFrame:
     return pd.DataFrame(table, copy=False)
 
 
-def _speed(rows: SpeedColumns) -> dict[str, Any]:
+def warning_table(findings: Sequence[tuple[int, Finding]]) -> dict[str, Any]:
+    """The table's columns, in the order of files and lines."""
+    return _notes(sorted(findings, key=_place_of_finding), ("code", "line", "text"))
+
+
+def _speed(columns: Columns) -> dict[str, Any]:
+    rows = columns.speed
     return {
         **_place(rows),
         "batch_start": _integers(rows.batch_start),
@@ -165,7 +174,8 @@ def _speed(rows: SpeedColumns) -> dict[str, Any]:
     }
 
 
-def _metrics(rows: MetricColumns) -> dict[str, Any]:
+def _metrics(columns: Columns) -> dict[str, Any]:
+    rows = columns.metrics
     return {
         **_place(rows),
         "batch_start": _integers(rows.batch_start),
@@ -179,9 +189,10 @@ def _metrics(rows: MetricColumns) -> dict[str, Any]:
     }
 
 
-def _events(rows: EventColumns) -> dict[str, Any]:
+def _events(columns: Columns) -> dict[str, Any]:
     import pandas as pd
 
+    rows = columns.events
     return {
         **_place(rows),
         "kind": pd.Categorical(rows.kind, categories=sorted(set(rows.kind))),
@@ -190,6 +201,19 @@ def _events(rows: EventColumns) -> dict[str, Any]:
         "time": _times(rows.time),
         "line": _values(rows.line),
     }
+
+
+def _unparsed(columns: Columns) -> dict[str, Any]:
+    return _notes(columns.unparsed, ("line", "text", "reason"))
+
+
+# The tables whose rows are those of lines, by what makes their columns.
+ROW_TABLES: Final[dict[str, Callable[[Columns], dict[str, Any]]]] = {
+    "speed": _speed,
+    "metrics": _metrics,
+    "events": _events,
+    "unparsed": _unparsed,
+}
 
 
 def _notes(notes: Sequence[tuple[int, Any]], names: tuple[str, ...]) -> dict[str, Any]:

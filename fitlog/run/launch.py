@@ -197,7 +197,7 @@ def _results(folder: Path) -> dict[str, Any]:
     """The run in a few figures, read back from its own log."""
     import statistics
 
-    from fitlog.sources import read_columns
+    from fitlog.reading import read_columns
     from fitlog_parsers.columns import SPLITS
 
     columns = read_columns([folder / "run.log"])

@@ -17,7 +17,15 @@ from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Bools, Canoni
 from fitlog_parsers.columns import MISSING, or_missing
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.records import Event, Record, Speed
-from fitlog_parsers.runs import Kind, Placed, RunTracker, Stretch, Window, summarise
+from fitlog_parsers.runs import (
+    PATIENCE_LINES,
+    Kind,
+    Placed,
+    RunTracker,
+    Stretch,
+    Window,
+    summarise,
+)
 
 _KINDS: Final = np.zeros(3, dtype="i8")
 _KINDS[[TRAIN, VALIDATION, TIME_COST]] = Kind.CLOSING, Kind.VALIDATION, Kind.CLOSING
@@ -214,6 +222,7 @@ class Block:
         is_found = source >= len(self.speeds.line) + len(self.epochs.line)
         goes_on = np.zeros(len(at), dtype=bool)
         goes_on[1:] = same & ((is_window & (is_again | goes_up)) | is_validation)
+        goes_on[1:] &= line[1:] - line[:-1] <= PATIENCE_LINES
         goes_on[1:] &= ~is_found[1:] & ~is_found[:-1]
         heads = np.flatnonzero(~goes_on)
         counts = np.diff(np.append(heads, len(at)))

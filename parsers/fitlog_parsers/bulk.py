@@ -261,6 +261,7 @@ class BulkReader:
 
     def _flush(self) -> None:
         for node in self._nodes.values():
+            settle(node.tracker.give_up(self.lines))
             for finding in node.tracker.findings:
                 self._columns.add(finding)
             node.tracker.findings.clear()

@@ -169,6 +169,22 @@ class Columns:
             self.findings[self._first_finding :], key=lambda found: (found[1].line, found[1].code)
         )
 
+    def take(self) -> Columns:
+        """The rows so far, as columns of their own with the same files and codes; none stay here.
+
+        The counts are those so far.
+        """
+        taken = Columns()
+        taken.files, taken.lines = self.files, self.lines
+        taken.dialect_lines, taken.rule_uses = self.dialect_lines, self.rule_uses
+        taken.metrics.codes = self.metrics.codes
+        for name in ("speed", "metrics", "events", "unparsed", "findings", "pieces"):
+            empty = getattr(taken, name)
+            setattr(taken, name, getattr(self, name))
+            setattr(self, name, empty)
+        self._first_finding = 0
+        return taken
+
     def add(self, entry: Entry) -> None:
         """Take in one entry of the file begun last."""
         file = len(self.files) - 1

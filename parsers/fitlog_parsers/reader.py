@@ -118,6 +118,10 @@ class LogReader:
             self._clock.settled = False
 
     def _settled(self) -> list[Entry]:
+        for node in self._nodes.values():
+            _take(node.tracker.give_up(self.lines))
+            self._queue += node.tracker.findings
+            node.tracker.findings.clear()
         entries: list[Entry] = []
         queue = self._queue
         while queue:

@@ -6,7 +6,7 @@ that goes back within its epoch, or an epoch that trains again after it was vali
 
 A Speedometer that watches the evaluation writes lines that look like training lines, between an
 epoch's `Time cost` and its `Validation-` lines. Such lines are held back until the next line
-decides (one epoch's windows at most): a validation line follows, or the same epoch of a new run.
+decides: a validation line follows, or the same epoch of a new run.
 
 A window that starts at batch 0 is the first of its epoch, or a running mean like all of that epoch
 (callback.py, Speedometer with auto_reset=False, 1.4 on): the report that follows tells.
@@ -19,12 +19,16 @@ from __future__ import annotations
 
 import enum
 import math
+import sys
 from typing import Any, Final, NamedTuple
 
 from fitlog_parsers.entries import Finding
 from fitlog_parsers.records import Event, Metric, Record, Speed, Split
 
 _BATCHES_TO_INTERLEAVE: Final = 2
+# What the next lines of a node would tell is given up after so many lines of the log: a node may
+# have died, and what others write must not wait for it.
+PATIENCE_LINES: Final = 20_000
 
 
 class Kind(enum.IntEnum):
@@ -99,6 +103,7 @@ class RunTracker:
 
     def add(self, stretch: Stretch) -> list[Placed]:
         """What `stretch` settles, in order: itself, later, or stretches held before it."""
+        self._give_up(stretch.first)
         if self._held:
             split = self._judge_held(stretch)
             if split is None:
@@ -114,12 +119,20 @@ class RunTracker:
             self._place(stretch)
         return self._take()
 
+    def give_up(self, line: int) -> list[Placed]:
+        """What has waited too long when the log has come to `line`."""
+        self._give_up(line)
+        return self._take()
+
     def close(self) -> list[Placed]:
         """What is still unsettled when the log ends."""
-        if self._held:
+        return self.give_up(sys.maxsize)
+
+    def _give_up(self, line: int) -> None:
+        if self._held and line - self._held[0].first > PATIENCE_LINES:
             self._release("validation" if self._saw_validation else "train", certain=False)
-        self._settle_scope(running=False)
-        return self._take()
+        if self._waiting and line - self._waiting[0].stretch.first > PATIENCE_LINES:
+            self._settle_scope(running=False)
 
     def _take(self) -> list[Placed]:
         out, self._out = self._out, []
@@ -245,7 +258,7 @@ class RunTracker:
         epoch, self._last_epoch, self._last_window = self._last_epoch, stretch.epoch, windows[1]
         if last is None or first == last or stretch.epoch is None:
             return
-        if (epoch, last.batch_end) != (stretch.epoch, first.batch_end):
+        if self._interleaved or (epoch, last.batch_end) != (stretch.epoch, first.batch_end):
             return
         self._repeated.add(first.batch_end)
         if not self._told_repeated:
