@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownDialectError,
     )
+    from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
     from fitlog.plots import plot_logs
     from fitlog.run.instrument import fit
@@ -46,6 +47,7 @@ _HOMES = {
     "UnknownDialectError": "fitlog.errors",
     "check": "fitlog.gate",
     "fit": "fitlog.run.instrument",
+    "follow_log": "fitlog.follow",
     "plot_logs": "fitlog.plots",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
@@ -67,6 +69,7 @@ __all__ = [
     "UnknownDialectError",
     "check",
     "fit",
+    "follow_log",
     "plot_logs",
     "read_log",
     "read_logs",

@@ -20,6 +20,8 @@ from fitlog.printable import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+# Else pandas leaves out decimals that a part of the table does not have.
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%f"
 # Text takes many times the memory of numbers.
 _ROWS_AT_ONCE: Final = 2_000
 _BY_ENDING: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
@@ -55,13 +57,15 @@ def write_parts(parts: Iterable[pd.DataFrame], form: str, path: Path | None) -> 
     if path is None:
         is_terminal = sys.stdout.isatty()
         for piece in pieces:
-            print(printable(piece, keep="\n\t") if is_terminal else piece, end="")  # noqa: T201
+            shown = printable(piece, keep="\n\t") if is_terminal else piece
+            print(shown, end="", flush=True)  # noqa: T201
         return
     first = next(pieces)
     try:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             for piece in itertools.chain([first], pieces):
                 file.write(piece)
+                file.flush()
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
 
@@ -79,7 +83,9 @@ def _csv(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
     for table in parts:
         for start in range(0, max(len(table), 1), _ROWS_AT_ONCE):
             some = _for_csv(table.iloc[start : start + _ROWS_AT_ONCE])
-            yield some.to_csv(index=False, lineterminator="\n", header=is_first)
+            yield some.to_csv(
+                index=False, lineterminator="\n", header=is_first, date_format=_TIME_FORMAT
+            )
             is_first = False
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from fitlog.errors import LogError
-from fitlog.sources import Opened, Source, name_of, opened
+from fitlog.sources import CHUNK_BYTES, Opened, Source, name_of, opened
 from fitlog_parsers import (
     ColumnReader,
     Columns,
@@ -20,6 +20,9 @@ from fitlog_parsers import (
 )
 
 Progress = Callable[[int], None]
+
+# So much text at a time is read: the fast reader is slow on little, and much takes memory.
+_PART_BYTES = CHUNK_BYTES
 
 
 class Reader(Protocol):
@@ -155,7 +158,7 @@ def _read(
         columns.begin_file(name_of(source))
         reader = new_reader()
         with opened(source) as log:
-            while piece := log.read_whole():
+            while piece := log.read_whole(_PART_BYTES):
                 reader.feed(piece)
                 if progress is not None:
                     progress(files_done + log.done)

@@ -31,6 +31,7 @@ _MOST_TIMES: Final = 250
 _ALWAYS_BYTES: Final = 256 << 20
 _LOG_NAME: Final = re.compile(r"\.(?:log|txt|out)(?:\.[0-9]+)?(?:\.(?:gz|xz|bz2|zst))?$")
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
+_MAGICS: Final = (_GZIP, _XZ, _BZIP2, _ZSTD)
 _LONGEST_MAGIC: Final = 6
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
@@ -211,6 +212,11 @@ def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
         raise LogError(f"cannot be opened: {_reason(error)}", path=name_of(path)) from None
     except ValueError as error:  # a NUL in the name
         raise LogError(f"cannot be opened: {error}", path=name_of(path)) from None
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins like this is compressed."""
+    return head.startswith(_MAGICS)
 
 
 def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:

@@ -54,13 +54,19 @@ class LogReader:
             self._read(block.data, block.too_long)
         return self._settled()
 
+    def begin_anew(self, code: str, text: str) -> list[Entry]:
+        """What follows is of another file, in which the training goes on.
+
+        A last line without its end stays torn. `code` and `text` make the finding that says so.
+        """
+        self._read_rest()
+        self._buffer = LineBuffer()
+        self._queue.append(Finding(code=code, line=self.lines + 1, text=text))
+        return self._settled()
+
     def close(self) -> list[Entry]:
         """Read what is left: a last line without its end, and lines held until now."""
-        blocks, rest = self._buffer.close()
-        for block in blocks:
-            self._read(block.data, block.too_long)
-        if rest.data:
-            self._line(rest.data, is_too_long=rest.too_long, ended=False)
+        self._read_rest()
         self._clock.close(self.lines)
         self._settle_times()
         for node in self._nodes.values():
@@ -68,6 +74,13 @@ class LogReader:
             self._queue += node.tracker.findings
             node.tracker.findings.clear()
         return self._settled()
+
+    def _read_rest(self) -> None:
+        blocks, rest = self._buffer.close()
+        for block in blocks:
+            self._read(block.data, block.too_long)
+        if rest.data:
+            self._line(rest.data, is_too_long=rest.too_long, ended=False)
 
     def _read(self, data: bytes, is_too_long: bool) -> None:
         lines = data.split(b"\n")

@@ -1,0 +1,83 @@
+"""The application itself, and what the commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fitlog.tables import RunLog
+
+app = typer.Typer(
+    name="fitlog",
+    help="Run, read, plot and judge trainings with MXNet's Module.fit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs more time than most commands
+)
+
+
+Logs = Annotated[
+    list[str], typer.Argument(metavar="LOG...", help="Log files, or - for standard input.")
+]
+
+DialectFile = Annotated[
+    Path | None, typer.Option(help="A TOML file that describes one dialect more.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from fitlog import __version__
+
+        typer.echo(f"fitlog {__version__}")
+        raise typer.Exit
+
+
+def read_each(logs: list[str], dialect_file: Path | None = None) -> Iterator[RunLog]:
+    """The logs one by one, with a bar for those who wait; each must hold a record."""
+    from fitlog.progress import shown_reading
+    from fitlog.streams import no_records
+    from fitlog.tables import read_log
+
+    for name in logs:
+        with shown_reading([name]) as progress:
+            log = read_log(name, dialect_file=dialect_file, progress=progress)
+        if not log.has_records:
+            reason = str(log.unparsed["reason"].iloc[0]) if len(log.unparsed) else ""
+            raise no_records(log.name, log.lines, reason)
+        yield log
+
+
+def require_one_stdin(logs: list[str]) -> None:
+    """Raise where standard input is named twice."""
+    from fitlog.errors import SettingError
+
+    if logs.count("-") > 1:
+        raise SettingError("- is named twice: standard input can be read only once")
+
+
+def require_other_file(target: Path, logs: list[str]) -> None:
+    """Raise where the file to be written is one of the logs, by whatever name."""
+    from fitlog.errors import OutputError
+
+    if not target.exists():
+        return
+    for log in logs:
+        same = (
+            os.path.samestat(target.stat(), os.fstat(0))
+            if log == "-"
+            else Path(log).exists() and target.samefile(log)
+        )
+        if same and target.is_file():
+            raise OutputError(
+                f"{target} would write over a log that is read; name another file with --output"
+            )

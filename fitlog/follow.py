@@ -1,0 +1,197 @@
+"""Logs that still grow: their entries as they come, through rotation and truncation.
+
+A file is followed by its name. Where another file takes its place (logrotate's `create`), the old
+one is read to its end first. Where it is cut and begun anew (`copytruncate`, or a shell's `>`),
+what was read stays read. Either way the training goes on: the same reader reads what follows, and
+lines are counted on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from fitlog.errors import LogError
+from fitlog.reading import all_dialects
+from fitlog.sources import CHUNK_BYTES, Source, is_compressed, name_of, open_file, opened
+from fitlog.tables import ROW_TABLES, as_frame
+from fitlog_parsers import Columns, Entry, Finding, LogReader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_POLL_SECONDS: Final = 0.5
+# So many bytes before the place that was read to are compared: another text may be longer.
+_REMEMBERED_BYTES: Final = 64
+_TEXTS: Final = {
+    "rotated": "another file took the place of the one that was followed: what follows is its",
+    "truncated": "the file was cut and begun anew: what follows is new",
+}
+
+Wait = Callable[[], bool]
+
+
+def follow_log(
+    source: Source,
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+    wait: Wait | None = None,
+) -> Iterator[Entry]:
+    """The entries of a log as they come: `Row`, `Unparsed` and `Finding`, in the lines' order.
+
+    An entry comes when the lines behind it have told what it is: mostly at once, at the latest
+    20,000 lines later (100,000 where day and month cannot be told apart). `line` counts the lines
+    read since the beginning; a finding `rotated` or `truncated` says where another file begins.
+
+    `wait` is called whenever all there is was read: it returns whether to go on. None waits half a
+    second each time, and goes on for ever. Where it says no, what was held back comes, and that is
+    the end. Standard input, open files and bytes are read to their end without it.
+
+    Raises:
+        LogError: the log is missing, unreadable or compressed.
+        UnknownDialectError: there is no such dialect.
+        DialectFileError: the file describes none.
+    """
+    reader = LogReader(all_dialects(dialect, dialect_file))
+    for entries in _follow(source, reader, wait or _wait):
+        yield from entries
+
+
+def follow_table(
+    source: Source,
+    table: str,
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+    wait: Wait | None = None,
+    report: Callable[[Finding], None] = lambda _: None,
+) -> Iterator[pd.DataFrame]:
+    """The rows of a table (one of `ROW_TABLES`) as they come, in frames; the first may be empty.
+
+    Findings are given to `report`. The rest is as with `follow_log`.
+    """
+    reader = LogReader(all_dialects(dialect, dialect_file))
+    columns = Columns()
+    columns.begin_file(name_of(source))
+    is_first = True
+    for entries in _follow(source, reader, wait or _wait):
+        for entry in entries:
+            if isinstance(entry, Finding):
+                report(entry)
+            else:
+                columns.add(entry)
+        rows = as_frame(ROW_TABLES[table](columns.take()), None)
+        if is_first or len(rows):
+            yield rows
+        is_first = False
+
+
+@contextlib.contextmanager
+def until_interrupted(seconds: float = _POLL_SECONDS) -> Iterator[Wait]:
+    """A wait that ends with Ctrl-C; a second Ctrl-C interrupts whatever is going on."""
+    stop = threading.Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: not stop.wait(seconds)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+def _wait() -> bool:
+    time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _follow(source: Source, reader: LogReader, wait: Wait) -> Iterator[list[Entry]]:
+    if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == "-":
+        with opened(source) as log:
+            while piece := log.read():
+                yield reader.feed(piece)
+        if log.damage:
+            raise LogError(f"is damaged: {log.damage}", path=name_of(source))
+        yield reader.close()
+        return
+    with contextlib.closing(_Tail(source)) as tail:
+        while True:
+            if turned := tail.turn():
+                yield reader.begin_anew(turned, _TEXTS[turned])
+            elif piece := tail.read():
+                yield reader.feed(piece)
+            elif tail.is_endless and wait():
+                continue
+            else:
+                break
+    yield reader.close()
+
+
+class _Tail:
+    """The bytes of the file of a name; `is_endless` is False for what cannot grow, as a pipe."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        # Unbuffered: what stands in the file now counts.
+        self._file = open_file(path).detach()
+        self._last = b""  # the end of what was read
+        self._position = 0
+        self.is_endless = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def read(self) -> bytes:
+        """What is there to be read; nothing where all was."""
+        try:
+            piece = self._file.read(CHUNK_BYTES) or b""
+        except OSError as error:
+            raise LogError(f"cannot be read: {error.strerror}", path=name_of(self._path)) from None
+        if not self._position and is_compressed(piece):
+            raise LogError(
+                "is compressed and cannot be followed: it does not grow", path=name_of(self._path)
+            )
+        self._position += len(piece)
+        self._last = (self._last + piece)[-_REMEMBERED_BYTES:]
+        return piece
+
+    def turn(self) -> str:
+        """What has happened to the file: rotated (and all of it was read), truncated, or nothing."""
+        if not self.is_endless:
+            return ""
+        try:
+            there = os.stat(self._path)  # noqa: PTH116  # a path may be any PathLike
+        except OSError:  # moved away, and the next one is not there yet
+            return ""
+        here = os.fstat(self._file.fileno())
+        if not os.path.samestat(there, here):
+            if here.st_size > self._position:  # there is more of it to be read first
+                return ""
+            self._file.close()
+            self._file, self._position, self._last = open_file(self._path).detach(), 0, b""
+            return "rotated"
+        if here.st_size >= self._position and self._is_as_read():
+            return ""
+        self._file.seek(0)
+        self._position, self._last = 0, b""
+        return "truncated"
+
+    def _is_as_read(self) -> bool:
+        """Whether the text before the place that was read to is still the same."""
+        self._file.seek(self._position - len(self._last))
+        before = self._file.read(len(self._last))
+        self._file.seek(self._position)
+        return before == self._last

@@ -1,0 +1,116 @@
+"""Tables that come in parts are the tables of the whole log, and take no more memory for more."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fitlog import NoRecordsError, read_log
+from fitlog.formats import write_parts, write_table
+from fitlog.streams import TableStream
+from fitlog.tables import TABLES
+from support import SAMPLES
+
+LOGS = sorted([*SAMPLES.glob("*.log"), *SAMPLES.glob("dialects/*.log")])
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fitlog.reading._PART_BYTES", 700)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("table", TABLES)
+def test_the_parts_together_are_the_table(table: str, form: str, tmp_path: Path) -> None:
+    for log in LOGS:
+        stream = TableStream([log], table, with_file=False)
+
+        write_parts(stream, form, tmp_path / "parts")
+        whole = read_log(log)
+        write_table(getattr(whole, table), form, tmp_path / "whole")
+
+        assert (tmp_path / "parts").read_text() == (tmp_path / "whole").read_text(), log.name
+        assert (stream.unparsed, stream.warnings) == (len(whole.unparsed), len(whole.warnings))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_long_log_comes_in_many_parts() -> None:
+    parts = list(TableStream([SAMPLES / "long.log"], "speed", with_file=False))
+
+    assert len(parts) > 10
+    assert all(len(part) for part in parts)
+
+
+def test_several_logs_are_told_apart_in_each_part() -> None:
+    logs = [SAMPLES / "restarted.log", SAMPLES / "killed.log"]
+
+    parts: list[pd.DataFrame] = list(TableStream(logs, "runs", with_file=True))
+
+    assert [str(file) for part in parts for file in part["file"]] == [
+        str(logs[0]),
+        str(logs[0]),
+        str(logs[1]),
+    ]
+
+
+def test_nothing_is_written_of_a_log_without_a_record(tmp_path: Path) -> None:
+    stream = TableStream([b"hello\nEpoch[0] foo\n"], "speed", with_file=False)
+
+    with pytest.raises(NoRecordsError, match="2 lines; not read: no rule reads this"):
+        write_parts(stream, "csv", tmp_path / "t.csv")
+    assert not (tmp_path / "t.csv").exists()
+
+
+class Repeated(io.RawIOBase):
+    """A stream that says the same training again and again, each a run of its own."""
+
+    def __init__(self, text: bytes, times: int) -> None:
+        self._text, self._times = text, times
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._times:
+            return 0
+        self._times -= 1
+        buffer[: len(self._text)] = self._text
+        return len(self._text)
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("table", ["metrics", "epochs"])
+def test_memory_stays_flat_on_a_stream(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        f"Epoch[0] Batch [{10 * i}-{10 * i + 10}]\tSpeed: 9.50 samples/sec\ta=0.5"
+        for i in range(80)
+    ]
+    text = "\n".join([*lines, "Epoch[0] Train-a=0.500000", "Epoch[0] Time cost=1.000", ""]).encode()
+    monkeypatch.setattr("fitlog.reading._PART_BYTES", 10 * len(text))
+    monkeypatch.setattr("fitlog.course._MOST_SPEEDS", 1000)
+
+    def peak(times: int) -> int:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        source = io.BufferedReader(Repeated(text, times), 16 * len(text))
+        for _ in TableStream([source], table, with_file=False):
+            pass
+        return tracemalloc.get_traced_memory()[1] - before
+
+    peak(30)  # what is learned once
+
+    assert peak(400) < 2 * peak(100)
