@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from fitlog import fit
+from fitlog.reading import read_columns
 from fitlog.run.shim import import_mxnet
 from fitlog.run.workload import build_network, load_digits
-from fitlog.reading import read_columns
 
 BATCH_SIZE = 64
 FREQUENT = 5

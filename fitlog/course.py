@@ -26,8 +26,14 @@ Key = tuple[int, int, int, int]  # file, run, node, epoch
 TRAIN: Final = SPLITS.index("train")
 VALIDATION: Final = SPLITS.index("validation")
 EPOCH: Final = SCOPES.index("epoch")
+WINDOW: Final = SCOPES.index("window")
 
-_COUNTS: Final = ("num_epochs", "num_epoch", "epochs", "end_epoch")
+COUNTS: Final = ("num_epochs", "num_epoch", "epochs", "end_epoch")
+BEGINNINGS: Final = ("load_epoch", "begin_epoch", "start_epoch", "resume_epoch")
+STEPS: Final = "num_steps"
+BATCH_SIZE: Final = "batch_size"
+_ARGUMENTS: Final = (*COUNTS, *BEGINNINGS, STEPS, BATCH_SIZE)
+_ENDS: Final = ("end", "early_stop")
 # So many speeds are kept before the medians of epochs that are over are taken.
 _MOST_SPEEDS: Final = 250_000
 # Turns of fewer lines than this, on average, are brought together.
@@ -37,12 +43,20 @@ _NEVER: Final = np.iinfo("i8").max
 
 @dataclass(slots=True)
 class Run:
-    """A run of one node. `has_values`: it reported something of its training."""
+    """A run of one node. `has_values`: it reported something of its training.
+
+    `is_told` is False where nothing but its end is logged. `arguments` are those of the last
+    `Namespace(...)` that it logged. `loose` is the last line of a report that names no epoch,
+    `loose_batch` the last batch of those.
+    """
 
     first_line: int
     last_line: int
     has_values: bool = False
-    num_epochs: int | None = None
+    is_told: bool = False
+    arguments: dict[str, int] = field(default_factory=dict)
+    loose: int = 0
+    loose_batch: int = MISSING
 
 
 @dataclass(slots=True)
@@ -113,12 +127,15 @@ class Timed(NamedTuple):
 
 @dataclass(slots=True)
 class File:
-    """What a file states besides: its last arguments; and lines about epochs that are there twice.
+    """What a file states besides its runs: lines about epochs that are there twice, and ends.
 
     `whole` counts its lines about whole epochs, `repeated` those of them that repeat a value.
+    `ends` are the lines that say that a training is over, with their node; `crashes` those where an
+    exception was printed.
     """
 
-    arguments: str = ""
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    crashes: list[int] = field(default_factory=list)
     whole: int = 0
     repeated: int = 0
     first_repeated: int = 0
@@ -156,11 +173,14 @@ class Course:
         """Take in the rows of some columns."""
         self.files += [File() for _ in range(len(columns.files) - len(self.files))]
         self.names = columns.metrics.names
+        self._add_events(columns)
         if len(columns.speed):
             self._add_speed(_Rows(columns.speed))
         if len(columns.metrics):
             self._add_metrics(_Rows(columns.metrics))
-        self._add_events(columns)
+        for file, finding in columns.findings:
+            if finding.code == "traceback":
+                self.files[file].crashes.append(finding.line)
         if self._kept > self._most_kept:
             self._take_medians(are_over=self._are_over())
 
@@ -171,11 +191,16 @@ class Course:
     def _add_speed(self, rows: _Rows) -> None:
         split, rate, line, end = rows.split, rows.samples_per_sec, rows.line, rows.batch_end
         keys, heads, tails = rows.segments(split)
-        start = rows.batch_start
-        usable = (start != MISSING) & (start >= 0) & (rate > 0) & (split == TRAIN)
+        # A window ends where the next one begins, also where its line does not say so.
+        before = np.append(0, end[:-1])
+        before[heads] = [self._batches_before(key) for key in keys]
+        stated = rows.batch_start
+        start = np.maximum(stated, before)
+        usable = (start < end) & ((stated >= 0) | (stated == MISSING))
+        usable &= (rate > 0) & (split == TRAIN)
         batches = np.where(usable, end - start, 0)
         weight = np.divide(batches, rate, out=np.zeros(len(rate)), where=usable)
-        sums = (
+        timed = (
             np.minimum.reduceat(np.where(usable, line, _NEVER), heads),
             np.add.reduceat(batches, heads),
             np.maximum.reduceat(batches, heads),
@@ -184,46 +209,61 @@ class Course:
             np.maximum.reduceat(np.where(usable, rate, 0.0), heads),
         )
         numbers = np.full(len(heads), -1, dtype="i4")
-        last_batches = np.maximum.reduceat(end, heads).tolist()
-        for i, (key, first, last, timed) in enumerate(
-            zip(
-                keys,
-                line[heads].tolist(),
-                line[tails].tolist(),
-                map(Timed, *(column.tolist() for column in sums)),
-                strict=True,
-            )
+        columns = (line[heads], line[tails], np.maximum.reduceat(end, heads), *timed)
+        for i, (key, first, last, batch, *sums) in enumerate(
+            zip(keys, *(column.tolist() for column in columns), strict=True)
         ):
-            *place, epoch, which = key
-            self._run((place[0], place[1], place[2]), first, last).has_values = True
-            if epoch == MISSING:
-                continue
-            told = self._epoch((place[0], place[1], place[2], epoch), first, last)
-            told.is_trained = True
-            if which == TRAIN:
+            file, run, node, epoch, which = key
+            told = self._report(
+                (file, run, node, epoch), first, last, batch if which == TRAIN else MISSING
+            )
+            if told is not None and which == TRAIN:
                 numbers[i] = told.number
-                told.batches = max(told.batches, last_batches[i])
-                if timed.line != _NEVER:
-                    told.timed = timed if told.timed is None else told.timed.with_more(timed)
+                windows = Timed(*sums)
+                if windows.line != _NEVER:
+                    told.timed = told.timed.with_more(windows) if told.timed else windows
         every = np.repeat(numbers, tails - heads + 1)
         kept = every >= 0
         self._speeds.append((every[kept], rate[kept]))
         self._kept += int(kept.sum())
 
+    def _batches_before(self, key: tuple[int, ...]) -> int:
+        """The last batch that was reported in the epoch so far; 0 where none was."""
+        file, run, node, epoch, _ = key
+        told = self.epochs.get((file, run, node, epoch))
+        return max(told.batches, 0) if told else 0
+
+    def _report(self, key: Key, first: int, last: int, batch: int) -> Epoch | None:
+        """Reports from `first` to `last` up to `batch`: the epoch, None where they name none."""
+        *_, epoch = key
+        run = self._run(key[:3], first, last)
+        run.has_values = True
+        if epoch == MISSING:
+            run.loose, run.loose_batch = max(run.loose, last), max(run.loose_batch, batch)
+            return None
+        told = self._epoch(key, first, last)
+        told.is_trained = True
+        told.batches = max(told.batches, batch)
+        return told
+
     def _add_metrics(self, rows: _Rows) -> None:
         is_whole, line = rows.scope == EPOCH, rows.line
         codes, value = value_code(rows.split, rows.metric), rows.value
         keys, heads, tails = rows.segments(is_whole)
-        for key, head, tail in zip(keys, heads.tolist(), tails.tolist(), strict=True):
+        batch = np.where(rows.split == TRAIN, rows.batch_end, MISSING)
+        batches = np.maximum.reduceat(batch, heads).tolist()
+        for key, head, tail, last_batch in zip(
+            keys, heads.tolist(), tails.tolist(), batches, strict=True
+        ):
             file, run, node, epoch, whole = key
             first, last = int(line[head]), int(line[tail])
+            if not whole:
+                self._report((file, run, node, epoch), first, last, last_batch)
+                continue
             self._run((file, run, node), first, last).has_values = True
             if epoch == MISSING:
                 continue
             told = self._epoch((file, run, node, epoch), first, last)
-            if not whole:
-                told.is_trained = True
-                continue
             here = slice(head, tail + 1)
             self.files[file].whole += tail + 1 - head
             for code, number, at in zip(
@@ -248,13 +288,15 @@ class Course:
         ):
             place = file, run, node
             told = self._run(place, line, line)
+            told.is_told |= kind not in _ENDS
             if kind == "lr":
                 rates = self.rates.setdefault(place, Rates(array("q"), array("d")))
                 rates.line.append(line)
                 rates.value.append(value)
             elif kind == "start" and "Namespace(" in text:
-                self.files[file].arguments = text
-                told.num_epochs = _num_epochs(text)
+                told.arguments = _worth_keeping(parse_hparams(text))
+            elif kind in _ENDS:
+                self.files[file].ends.append((node, line))
             if epoch != MISSING:
                 here = self._epoch((*place, epoch), line, line)
                 if kind == "time_cost":
@@ -330,10 +372,10 @@ class _Rows:
         return list(keys), heads, tails
 
 
-def _num_epochs(text: str) -> int | None:
-    """How many epochs a script was told to train, as it logs its arguments."""
-    arguments = parse_hparams(text)
-    for name in _COUNTS:
-        if isinstance(arguments.get(name), int):
-            return int(arguments[name])
-    return None
+def _worth_keeping(arguments: dict[str, Any]) -> dict[str, int]:
+    """Those of a script's arguments that say how long it trains, and from where on."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name in _ARGUMENTS and isinstance(value, int) and not isinstance(value, bool)
+    }

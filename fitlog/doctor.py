@@ -70,14 +70,15 @@ def mxnet_versions(log: RunLog) -> str:
     """The versions of MXNet whose Speedometer writes such lines; empty where nothing tells.
 
     From 1.4 on it prints a window's first batch, up to 0.9 it printed a line for each metric
-    (callback.py, Speedometer); before 0.7, in 2015, fit counted iterations.
+    (callback.py, Speedometer), as the packages for Perl, Scala and Clojure do in every version;
+    before 0.7, in 2015, fit counted iterations. Without a metric all versions write the same.
     """
-    if 2 * log.dialects.get("module", 0) <= sum(log.dialects.values()):
+    if 2 * log.dialects.get("module", 0) <= sum(log.dialects.values()) or "scala" in log.dialects:
         return ""
     if log.events["text"].str.startswith("Iteration[").any():
         return "2015"
     training = log.metrics[(log.metrics["scope"] != "epoch") & (log.metrics["split"] == "train")]
-    speed = log.speed[log.speed["epoch"].notna()]
+    speed = log.speed[log.speed["epoch"].notna() & log.speed["line"].isin(training["line"])]
     if not len(speed):
         return ""
     ranged = speed["batch_start"].notna()
@@ -85,13 +86,13 @@ def mxnet_versions(log: RunLog) -> str:
         return "1.4 or newer"
     if ranged.any():
         return "several: 1.4 or newer, and older"
-    if not len(training):
-        return "up to 1.3"
-    per_line = training.groupby("line").size()
+    per_line = training[training["line"].isin(speed["line"])].groupby("line").size()
     if per_line.max() > 1:
         return "0.10 to 1.3"
     reports = training.groupby(["run", "epoch", "batch_end"], dropna=False)["metric"].nunique()
-    return "0.7 to 0.9" if reports.max() > 1 else "0.7 to 1.3"
+    if reports.max() > 1:
+        return "0.7 to 0.9; any, from Perl or Scala"
+    return "0.7 to 1.3; any, from Perl or Scala"
 
 
 def format_examination(found: Examination) -> str:

@@ -14,8 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fitlog.course import EPOCH, TRAIN, VALIDATION, Course, Epoch, Timed
-from fitlog.hparams import parse_hparams
+from fitlog.course import BATCH_SIZE, EPOCH, TRAIN, VALIDATION, WINDOW, Course, Epoch, Timed
 from fitlog.segments import Ints
 from fitlog_parsers import MISSING, Finding
 from fitlog_parsers.columns import Columns
@@ -26,6 +25,10 @@ _PLAUSIBLE: Final = 0.5
 _STEADY: Final = 3.0
 _ALIKE: Final = 0.8
 
+# Workers whose speeds one line adds up; what is faster than that was not waited for.
+_MOST_WORKERS: Final = 1024
+
+Bools = npt.NDArray[np.bool_]
 Found = tuple[int, Finding]
 
 
@@ -49,9 +52,9 @@ class _File:
     def __init__(self) -> None:
         self.speeds = 0
         self.impossible, self.negative, self.gaps = _Case(), _Case(), _Case()
-        self.lost, self.trained = _Case(), _Case()
-        self.is_watched = False
-        self.windows = self.ranged = 0
+        self.lost, self.validated, self.residual = _Case(), _Case(), _Case()
+        self.is_watched, self.is_reset = False, False
+        self.is_ranged = False
 
 
 class Doubts:
@@ -60,6 +63,7 @@ class Doubts:
     def __init__(self) -> None:
         self._files: dict[int, _File] = {}
         self._last: dict[str, Any] = {}
+        self._last_window: tuple[Any, ...] = (-1, -1, -1, -1)
 
     def add(self, columns: Columns) -> None:
         """Take in the rows of some columns."""
@@ -78,7 +82,12 @@ class Doubts:
         found: list[Found] = []
         for file, met in self._files.items():
             found += [(file, finding) for finding in _told(met, rule_uses[file])]
-        return [*found, *_doubled(course), *_missing_epochs(course), *_asynchronous(course)]
+        return [
+            *found,
+            *_doubled(course),
+            *_missing_epochs(course),
+            *_asynchronous(course, rule_uses),
+        ]
 
     def _file(self, file: int) -> _File:
         return self._files.setdefault(file, _File())
@@ -102,9 +111,12 @@ class Doubts:
             name: np.append(self._last.get(name, column[:1]), column[:-1])
             for name, column in now.items()
         }
-        gap = (now["batch_start"] > before["batch_end"]) & (before["batch_start"] != MISSING)
+        is_same = np.ones(len(rows.line), dtype=bool)
+        is_same[0] = bool(self._last)
         for name in names[:5]:
-            gap &= now[name] == before[name]
+            is_same &= now[name] == before[name]
+        gap = is_same & (now["batch_start"] > before["batch_end"])
+        gap &= before["batch_start"] != MISSING
         for one, at in _by_file(rows.file, gap):
             epoch, end = now["epoch"][at[0]], before["batch_end"][at[0]]
             text = (
@@ -117,16 +129,32 @@ class Doubts:
     def _add_metrics(self, rows: _Rows) -> None:
         file, line = rows.file, rows.line
         is_whole, is_validation = rows.scope == EPOCH, rows.split == VALIDATION
+        is_window, start = rows.scope == WINDOW, rows.batch_start
         for one, _ in _by_file(file, is_validation & ~is_whole):
             self._file(one).is_watched = True
+        # A window of the evaluation that does not begin at 0 comes after a reset.
+        for one, _ in _by_file(file, is_validation & is_window & (start > 0)):
+            self._file(one).is_reset = True
+        for one, at in _by_file(file, is_validation & is_whole):
+            self._file(one).validated.meet(line[at])
         for one, at in _by_file(file, is_validation & is_whole & np.isnan(rows.value)):
             self._file(one).lost.meet(line[at])
-        for one, at in _by_file(file, ~is_whole):
-            met = self._file(one)
-            met.windows += len(at)
-            met.ranged += int((rows.batch_start[at] != MISSING).sum())
-        for one, at in _by_file(file, is_whole & (rows.split == TRAIN)):
-            self._file(one).trained.meet(line[at])
+        for one, _ in _by_file(file, is_window & (start != MISSING)):
+            self._file(one).is_ranged = True
+        follows = is_whole & (rows.split == TRAIN) & self._follow_windows(rows, is_window)
+        for one, at in _by_file(file, follows):
+            self._file(one).residual.meet(line[at])
+
+    def _follow_windows(self, rows: _Rows, is_window: Bools) -> Bools:
+        """Which rows have a window of their own epoch as the last one before them."""
+        last = np.maximum.accumulate(np.where(is_window, np.arange(len(is_window)), -1))
+        same = np.ones(len(last), dtype=bool)
+        keys = [rows.file, rows.run, rows.node, rows.epoch]
+        for key, before in zip(keys, self._last_window, strict=True):
+            same &= key == np.where(last < 0, before, key[last])
+        if last[-1] >= 0:
+            self._last_window = tuple(key[last[-1]] for key in keys)
+        return same
 
 
 class _Rows:
@@ -139,7 +167,7 @@ class _Rows:
         return np.asarray(getattr(self._table, name))
 
 
-def _by_file(file: Ints, where: npt.NDArray[np.bool_]) -> Iterator[tuple[int, Ints]]:
+def _by_file(file: Ints, where: Bools) -> Iterator[tuple[int, Ints]]:
     """The files that have such rows, each with these; files lie one behind the other."""
     rows = np.flatnonzero(where)
     if len(rows):
@@ -161,9 +189,17 @@ def _told(met: _File, rule_uses: Mapping[tuple[str, str], int]) -> Iterator[Find
     if (case := met.lost).count and met.is_watched:
         text = f"{case.count} validation values are nan: a Speedometer reset the metric before"
         yield Finding(code="evaluation-reset", line=case.line, text=text)
-    is_old = met.windows and not met.ranged and is_modules(rule_uses)
-    if (case := met.trained).count and is_old:
-        text = "before MXNet 1.4, Train- lines tell of the batches since the last report alone"
+    elif met.is_reset and (case := met.validated).count:
+        text = (
+            "validation values tell of the batches since the evaluation's last report alone: a"
+            " Speedometer reset the metric"
+        )
+        yield Finding(code="evaluation-reset", line=case.line, text=text)
+    if (case := met.residual).count and not met.is_ranged and is_modules(rule_uses):
+        text = (
+            "before MXNet 1.4, Train- lines tell of the batches since the last report alone, in 1.2"
+            " and 1.3 of the last window; unless the Speedometer did not reset the metric"
+        )
         yield Finding(code="residual-metric", line=case.line, text=text)
 
 
@@ -201,28 +237,41 @@ def _missing_epochs(course: Course) -> Iterator[Found]:
         yield file, Finding(code="missing-epochs", line=lines[int(after)], text=text)
 
 
-def _asynchronous(course: Course) -> Iterator[Found]:
+def _asynchronous(
+    course: Course, rule_uses: Sequence[Mapping[tuple[str, str], int]]
+) -> Iterator[Found]:
     """Windows that are over in a fraction of their epoch's time: work was queued, not done."""
+    sizes = _batch_sizes(course)
     files: dict[int, list[_Judged]] = {}
-    sizes: dict[int, int] = {}
-    for (file, _, _, number), epoch in course.epochs.items():
-        if epoch.timed is None or epoch.time_cost is None:
-            continue
-        if file not in sizes:
-            sizes[file] = _batch_size(course.files[file].arguments)
-        if sizes[file]:
-            files.setdefault(file, []).append(_Judged(number, epoch, epoch.timed, sizes[file]))
+    for (file, run, _, number), epoch in course.epochs.items():
+        size = sizes.get((file, run), 0)
+        if size and epoch.timed is not None and epoch.time_cost is not None:
+            files.setdefault(file, []).append(_Judged(number, epoch, epoch.timed, size))
     for file, judged in files.items():
         fiction = [one for one in judged if one.at_most < _PLAUSIBLE * one.time_cost]
-        if not fiction or _are_of_more_workers(fiction):
+        if not fiction or not is_modules(rule_uses[file]) or _are_of_more_workers(fiction):
             continue
         first = min(fiction, key=lambda one: one.timed.line)
         text = (
             f"the windows of {len(fiction)} epochs add up to less than half of the epoch's time"
             f" (epoch {first.number}: {first.seconds:.3g} s of {first.time_cost:.3g} s at"
-            f" {sizes[file]} samples a batch): the speeds tell how fast work was queued"
+            f" {first.batch_size} samples a batch): the speeds tell how fast work was queued"
         )
         yield file, Finding(code="asynchronous-speed", line=first.timed.line, text=text)
+
+
+def _batch_sizes(course: Course) -> dict[tuple[int, int], int]:
+    """By file and run; a run that states none has that of the run before."""
+    stated = {
+        (file, run): told.arguments[BATCH_SIZE]
+        for (file, run, _), told in course.runs.items()
+        if told.arguments.get(BATCH_SIZE, 0) > 0
+    }
+    sizes: dict[tuple[int, int], int] = {}
+    for file, run in sorted({(file, run) for file, run, _ in course.runs}):
+        size = stated.get((file, run), sizes.get((file, run - 1), 0))
+        sizes[file, run] = size
+    return sizes
 
 
 class _Judged:
@@ -232,15 +281,10 @@ class _Judged:
     """
 
     def __init__(self, number: int, epoch: Epoch, timed: Timed, batch_size: int) -> None:
-        self.number, self.timed = number, timed
+        self.number, self.timed, self.batch_size = number, timed, batch_size
         self.time_cost = epoch.time_cost or 0.0
         self.seconds = timed.weight * batch_size
         self.at_most = self.seconds * (timed.batches + timed.longest + 1) / max(timed.batches, 1)
-
-
-def _batch_size(arguments: str) -> int:
-    size = parse_hparams(arguments).get("batch_size") if arguments else None
-    return size if isinstance(size, int) else 0
 
 
 def _are_of_more_workers(epochs: list[_Judged]) -> bool:
@@ -251,4 +295,4 @@ def _are_of_more_workers(epochs: list[_Judged]) -> bool:
     least = max(epoch.time_cost / epoch.at_most for epoch in epochs)
     most = min(epoch.time_cost / epoch.seconds for epoch in epochs)
     is_steady = all(epoch.timed.fastest < _STEADY * epoch.timed.slowest for epoch in epochs)
-    return is_steady and bool(most >= _ALIKE * least)
+    return is_steady and _ALIKE * least <= most <= _MOST_WORKERS

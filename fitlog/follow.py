@@ -169,7 +169,7 @@ class _Tail:
         return piece
 
     def turn(self) -> str:
-        """What has happened to the file: rotated (and all of it was read), truncated, or nothing."""
+        """What has happened to the file: rotated (all of it was read), truncated, or nothing."""
         if not self.is_endless:
             return ""
         try:

@@ -2,28 +2,24 @@
 
 aborted     it died before it said anything of its training
 finished    its last epoch ended, with the validation if the epochs before had one, and it is
-            the last of all epochs where the log states how many there were to be
+            the last of all epochs where the log states how many there were to be; or the log says
+            that the training is over
 restarted   it was broken off, and another run follows in the file
 cut         it was broken off, or goes on still
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
-from fitlog.course import Course, Place, Run
+from fitlog.course import BEGINNINGS, COUNTS, STEPS, Course, Epoch, File, Place, Run
 from fitlog_parsers import MISSING
 
-
-class _Epochs:
-    """The epochs of one run that were trained, ended and validated."""
-
-    def __init__(self) -> None:
-        self.trained: set[int] = set()
-        self.ended: set[int] = set()
-        self.validated: set[int] = set()
+# The epochs of one run by their numbers.
+Epochs = dict[int, Epoch]
 
 
 def run_table(course: Course) -> dict[str, Any]:
@@ -34,19 +30,8 @@ def run_table(course: Course) -> dict[str, Any]:
     """
     import pandas as pd
 
-    told = {place: _Epochs() for place in course.runs}
-    for (file, run, node, epoch), what in course.epochs.items():
-        epochs = told[file, run, node]
-        for is_so, those in (
-            (what.is_trained, epochs.trained),
-            (what.is_ended, epochs.ended),
-            (what.is_validated, epochs.validated),
-        ):
-            if is_so:
-                those.add(epoch)
-    last_runs: dict[int, int] = {}
-    for file, run, _ in course.runs:
-        last_runs[file] = max(run, last_runs.get(file, 0))
+    every = _epochs_by_run(course)
+    statuses = _statuses(course, every)
     rows: dict[str, list[Any]] = {
         name: []
         for name in (
@@ -54,20 +39,20 @@ def run_table(course: Course) -> dict[str, Any]:
             *("epochs", "first_line", "last_line"),
         )
     }
-    for place, run_told in sorted(course.runs.items(), key=_node_last):
-        file, run, node = place
-        epochs = told[place]
-        every = epochs.trained | epochs.ended | epochs.validated
+    for place in _places(course):
+        file, number, node = place
+        run, epochs = course.runs[place], every[place]
+        last = max(epochs, default=MISSING)
         values = (
             file,
-            run,
+            number,
             pd.NA if node == MISSING else node,
-            _status(run_told, epochs, is_last=run == last_runs[file]),
-            min(every) if every else pd.NA,
-            max(every) if every else pd.NA,
-            len(epochs.ended | epochs.validated),
-            run_told.first_line,
-            run_told.last_line,
+            statuses[place],
+            min(epochs) if epochs else pd.NA,
+            last if epochs else pd.NA,
+            sum(epoch < last or _is_stated(told) for epoch, told in epochs.items()),
+            run.first_line,
+            run.last_line,
         )
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
@@ -82,23 +67,93 @@ def run_table(course: Course) -> dict[str, Any]:
     }
 
 
-def _status(run: Run, epochs: _Epochs, *, is_last: bool) -> str:
-    every = epochs.trained | epochs.ended | epochs.validated
+def _places(course: Course) -> list[Place]:
+    """The runs to be listed, in order: not what lines without a rank say of ranks' trainings."""
+    ranked = {file for file, _, node in course.runs if node != MISSING}
+    return sorted(
+        (
+            (file, run, node)
+            for (file, run, node), told in course.runs.items()
+            if told.has_values or (told.is_told and (node != MISSING or file not in ranked))
+        ),
+        key=_node_last,
+    )
+
+
+def _epochs_by_run(course: Course) -> dict[Place, Epochs]:
+    every: dict[Place, Epochs] = {place: {} for place in course.runs}
+    for (file, run, node, number), epoch in course.epochs.items():
+        if epoch.is_trained or _is_stated(epoch):
+            every[file, run, node][number] = epoch
+    return every
+
+
+def _is_stated(epoch: Epoch) -> bool:
+    """Whether the log states that it ended."""
+    return epoch.is_ended or epoch.is_validated
+
+
+def _statuses(course: Course, every: dict[Place, Epochs]) -> dict[Place, str]:
+    last_runs: dict[int, int] = {}
+    leaders: dict[tuple[int, int], Place] = {}
+    for place in sorted(course.runs, key=_node_last):
+        file, run, _ = place
+        last_runs[file] = max(run, last_runs.get(file, 0))
+        if every[place]:
+            leaders.setdefault((file, run), place)
+    statuses: dict[Place, str] = {}
+    for place in course.runs:
+        file, run, _ = place
+        # Of many workers one may log for all: the others share its fate.
+        leader = place if every[place] else leaders.get((file, run), place)
+        told = course.runs[leader]
+        following = course.runs.get((file, run + 1, leader[2]))
+        until = sys.maxsize if following is None else following.first_line
+        if _is_finished(told, every[leader], course.files[file], leader[2], until):
+            statuses[place] = "finished"
+        elif not told.has_values:
+            statuses[place] = "aborted"
+        else:
+            statuses[place] = "cut" if run == last_runs[file] else "restarted"
+    return statuses
+
+
+def _is_finished(run: Run, epochs: Epochs, file: File, node: int, until: int) -> bool:
+    """Whether a run came to its end; the next one of its node begins at line `until`."""
     if not run.has_values:
-        return "aborted"
-    if not every:
-        return "cut" if is_last else "restarted"
-    last = max(every)
-    ended = last in epochs.ended or last in epochs.validated
-    if epochs.validated - {last} and last not in epochs.validated:
-        ended = False
-    if run.num_epochs is not None and last + 1 < run.num_epochs:
-        ended = False
-    if ended:
-        return "finished"
-    return "cut" if is_last else "restarted"
+        return False
+    if any(run.first_line < line < until and whose in (node, MISSING) for whose, line in file.ends):
+        return True
+    if any(run.last_line < line < until for line in file.crashes):
+        return False
+    if not epochs:
+        return 0 < run.arguments.get(STEPS, 0) <= run.loose_batch + 1
+    last = max(epochs)
+    validated = [epoch for epoch, told in epochs.items() if told.is_validated]
+    if any(_is_stated(epoch) for epoch in epochs.values()):
+        if not _is_stated(epochs[last]) or (validated and last not in validated):
+            return False
+    elif not _are_whole(epochs):
+        return False
+    # Where no report names its epoch, one that follows the last end is of the next epoch.
+    if run.loose > epochs[last].last_line and not any(e.is_trained for e in epochs.values()):
+        return False
+    return not _is_short(run, epochs)
 
 
-def _node_last(item: tuple[Place, Run]) -> tuple[int, int, bool, int]:
-    file, run, node = item[0]
+def _are_whole(epochs: Epochs) -> bool:
+    """Whether all epochs came to the same last report, where none states its end."""
+    ends = {epoch.batches for epoch in epochs.values()}
+    return len(epochs) > 1 and len(ends) == 1 and MISSING not in ends
+
+
+def _is_short(run: Run, epochs: Epochs) -> bool:
+    """Whether there were to be more epochs, counted from 0, or from 1 as some scripts do."""
+    counts = [run.arguments[name] for name in COUNTS if name in run.arguments]
+    from_one = min(epochs) == 1 and not any(run.arguments.get(name) for name in BEGINNINGS)
+    return bool(counts) and max(epochs) + (0 if from_one else 1) < counts[0]
+
+
+def _node_last(place: Place) -> tuple[int, int, bool, int]:
+    file, run, node = place
     return file, run, node == MISSING, node

@@ -67,7 +67,8 @@ class TableStream:
             course.add(columns)
             doubts.add(columns)
             findings += columns.findings
-            has_records |= bool(len(columns.speed) or len(columns.metrics) or len(columns.events))
+            has_records |= bool(len(columns.speed) or len(columns.metrics))
+            has_records |= any(kind != "end" for kind in columns.events.kind)
             self.unparsed += len(columns.unparsed)
             if columns.unparsed and not reason:
                 reason = columns.unparsed[0][1].reason

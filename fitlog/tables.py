@@ -70,8 +70,9 @@ class RunLog:
 
     @property
     def has_records(self) -> bool:
-        """Whether anything at all was read."""
-        return bool(len(self.speed) or len(self.metrics) or len(self.events))
+        """Whether anything was read of a training; that something ended says nothing of it."""
+        has_events = bool((self.events["kind"] != "end").any())
+        return bool(len(self.speed) or len(self.metrics)) or has_events
 
 
 def read_log(

@@ -100,7 +100,8 @@ def test_what_is_left_of_an_epoch_in_old_versions_is_doubted() -> None:
 @pytest.mark.parametrize(
     ("log", "versions"),
     [
-        ("mxnet-0.9", "0.7 to 0.9"),
+        ("mxnet-0.9", "0.7 to 0.9; any, from Perl or Scala"),
+        ("no-metric", ""),
         ("mxnet-0.12", "0.10 to 1.3"),
         ("mxnet-1.4", "1.4 or newer"),
         ("canonical", "1.4 or newer"),

@@ -19,13 +19,13 @@ from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.dialects.module import EPOCH_METRIC, MODULE, SPEED
 from fitlog_parsers.dialects.module import TIME_COST as TIME_COST_RULE
-from fitlog_parsers.entries import Finding, Unparsed
+from fitlog_parsers.entries import Finding
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import MAX_LINE_BYTES, LineBuffer
 from fitlog_parsers.lockstep import PADDING, Lockstep
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
-from fitlog_parsers.scanner import Scanner, decode, index_rules, too_long
+from fitlog_parsers.scanner import Found, Scanner, decode, index_rules, too_long
 from fitlog_parsers.times import LineClock, read_alone
 
 _PREFIXES_TO_TRY: Final = 4
@@ -210,7 +210,7 @@ class BulkReader:
 
     def _scan(self, number: int, raw: bytes, *, ended: bool = True) -> None:
         for found in self._scanner.scan(number, raw, ended=ended):
-            if isinstance(found, Unparsed):
+            if not isinstance(found, Found):
                 self._columns.add(found)
                 continue
             time, rank = self._clock.read(number, found.before)

@@ -95,10 +95,10 @@ class LogReader:
             self._queue.append(too_long(self.lines, raw))
             return
         for found in self._scanner.scan(self.lines, raw, ended=ended):
-            if isinstance(found, Unparsed):
-                self._queue.append(found)
-            else:
+            if isinstance(found, Found):
                 self._place(found)
+            else:
+                self._queue.append(found)
         if b"\0" in raw and not self.has_nul:
             self.has_nul = True
             self._queue.append(Finding(code="nul-bytes", line=self.lines, text=NUL_TEXT))

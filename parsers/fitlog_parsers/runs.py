@@ -306,9 +306,15 @@ class RunTracker:
                 return f"epoch {epoch} trains again after it was validated"
             if self._stage is _Stage.TRAINING and windows[0].batch_end < self._batch_end:
                 return self._why_step_back(stretch, windows[0].batch_end)
+            # No evaluation reports metrics alone.
+            is_bare = windows[0].samples_per_sec is None
+            if self._stage is _Stage.CLOSED and is_bare and not goes_on and self._batch_end >= 0:
+                return f"epoch {epoch} trains again after its end"
             return ""
         for name, value in stretch.values:
-            if name in self._closing and not _same(self._closing[name], value):
+            # Two handlers write the same line twice, before anything else is written.
+            again = self._stage is not _Stage.VALIDATED and _same(self._closing.get(name), value)
+            if name in self._closing and not again:
                 return f"epoch {epoch} ends a second time"
         return ""
 
@@ -404,5 +410,5 @@ def _start_kind(text: str) -> str:
     return text.partition("(")[0].partition("[")[0]
 
 
-def _same(a: float, b: float) -> bool:
-    return a == b or (math.isnan(a) and math.isnan(b))
+def _same(a: float | None, b: float) -> bool:
+    return a == b or (a is not None and math.isnan(a) and math.isnan(b))

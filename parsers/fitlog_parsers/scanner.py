@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from typing import Final, NamedTuple
 
-from fitlog_parsers.entries import Unparsed
+from fitlog_parsers.entries import Finding, Unparsed
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.lines import KEPT_BYTES, MAX_LINE_BYTES
 from fitlog_parsers.prefix import ANSI, rank_tag
@@ -24,10 +24,14 @@ _RESEMBLES: Final = (
     r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
 )
 _RESEMBLES_RECORD: Final = re.compile(_RESEMBLES)
+_TRACEBACK: Final = "Traceback (most recent call last)"
+# An exception that another one raised follows it so closely.
+_ONE_CRASH_LINES: Final = 200
 # The same or more, in bytes, where a name of 200 characters can be four times as long. Each
 # alternative begins with a letter: `re` then passes over all bytes but these at a stroke.
 _MAY_RESEMBLE: Final = (
-    r"samples/s|Train-[^\s=]{1,800}+=|Validation-[^\s=]{1,800}+=|Epoch ?\[[0-9]|\[Epoch [0-9]|\x1b"
+    r"samples/s|Train-[^\s=]{1,800}+=|Validation-[^\s=]{1,800}+=|Epoch ?\[[0-9]|\[Epoch [0-9]"
+    r"|Traceback \(most recent call last\)|\x1b"
 )
 _MOST_INDEXES: Final = 64
 _INDEXES: Final[dict[tuple[int, ...], RuleIndex]] = {}
@@ -40,6 +44,9 @@ class Found(NamedTuple):
     records: tuple[Record, ...]
     node: int | None
     rule: Rule
+
+
+Scanned = Found | Unparsed | Finding
 
 
 class Heading(NamedTuple):
@@ -76,8 +83,9 @@ class Scanner:
         self.rule_uses: Counter[tuple[str, str]] = Counter()
         self.dialect_lines: Counter[str] = Counter()
         self._index = index_rules(dialects)
+        self._crash_line = -_ONE_CRASH_LINES
 
-    def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Found | Unparsed]:
+    def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Scanned]:
         """What line `number` says; `ended` is False for a last line without its end."""
         if len(raw) > MAX_LINE_BYTES:
             return [too_long(number, raw)]
@@ -94,8 +102,8 @@ class Scanner:
         if heading and not heading.rule.stays and rank_tag(decode(line)) == heading.tag:
             self.heading = None
 
-    def _scan(self, number: int, text: str, *, ended: bool) -> list[Found | Unparsed]:
-        found: list[Found | Unparsed] = []
+    def _scan(self, number: int, text: str, *, ended: bool) -> list[Scanned]:
+        found: list[Scanned] = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
         unread = 0  # starts passed since then that no rule reads
@@ -127,11 +135,20 @@ class Scanner:
             begin, after, unread = end, end, 0
         if after < len(text):
             found += _pass_over(number, text[after:], unread=unread > 0, is_rest=after > 0)
+            if _TRACEBACK in text:
+                found += self._crash(number)
         for dialect in dialects:
             self.dialect_lines[dialect] += 1
         return found
 
-    def _scan_below(self, number: int, text: str) -> list[Found | Unparsed] | None:
+    def _crash(self, number: int) -> list[Scanned]:
+        """What is to be said of a traceback; one that another one follows is said once."""
+        is_new = number - self._crash_line >= _ONE_CRASH_LINES
+        self._crash_line = number
+        text = "an exception was printed: see the log"
+        return [Finding(code="traceback", line=number, text=text)] if is_new else []
+
+    def _scan_below(self, number: int, text: str) -> list[Scanned] | None:
         """What a line below a heading says; None where it is a line of its own."""
         heading = self.heading
         assert heading is not None  # noqa: S101  # the caller's condition
@@ -148,7 +165,7 @@ class Scanner:
                 epoch = _epoch_of(match, heading)
                 self.heading = Heading(rule, heading.dialect, epoch, heading.tag)
             records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
-            found: list[Found | Unparsed] = []
+            found: list[Scanned] = []
             if records:
                 found.append(Found(text[: match.start()], records, _node_of(match), rule))
             rest = text[match.end() :]
@@ -191,7 +208,7 @@ def decode(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _pass_over(number: int, text: str, *, unread: bool, is_rest: bool) -> list[Found | Unparsed]:
+def _pass_over(number: int, text: str, *, unread: bool, is_rest: bool) -> list[Scanned]:
     """Text beside records: free, unless it resembles a record or is the rest of one."""
     if text.isspace():
         return []

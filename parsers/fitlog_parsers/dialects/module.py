@@ -310,6 +310,19 @@ MODULE = Dialect(
             ending=_FIVE_DECIMALS,
         ),
         Rule(
+            name="end of a benchmark",
+            starts=(":::MLL ", ":::MLPv"),
+            ahead=r"[^\r{]{1,200}run_stop",
+            pattern=compile_pattern(
+                r""":::(?:MLL[ ][0-9.]++[ ]run_stop:[ ]\{
+                (?:(?!"status")[^\r])*+"status":[ ]"success"[^\r]*+
+                |MLPv[0-9.]++[ ]\w++[ ][0-9.]++[ ]\([^)\r]*+\)[ ]run_stop\b)"""
+            ),
+            build=event("end"),
+            example=':::MLL 1560888652.056 run_stop: {"metadata": {"status": "success"}}',
+            source="mlperf_compliance, mlperf_log.py, as NVIDIA's image-classification uses it",
+        ),
+        Rule(
             name="progress bar",
             starts=("[",),
             ahead=r"[=-]++\] [0-9.]++%",
