@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-import struct
-from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fitlog_parsers import MISSING, ColumnReader, Columns, find_dialects
-from fitlog_parsers.bulk import BulkReader
+from bothways import by_rules, cut, in_bulk
+from fitlog_parsers import MISSING
 from fitlog_parsers.lines import MAX_LINE_BYTES
-from fitlog_parsers.rows import collect
 from fitlog_parsers.scanner import Scanner
 from support import SAMPLES
 
 LOGS = sorted(SAMPLES.glob("**/*.log"))
 SPEED = "Epoch[{}] Batch [{}-{}]\tSpeed: {:.2f} samples/sec\tacc=0.500000\tloss=1.250000"
-
-Tables = dict[str, Any]
-
-
-def by_rules(pieces: Sequence[bytes]) -> Tables:
-    columns = Columns()
-    columns.begin_file("log")
-    reader = ColumnReader(columns)
-    for piece in pieces:
-        reader.feed(piece)
-    reader.close()
-    columns.end_file(reader)
-    return tables(columns)
-
-
-def in_bulk(pieces: Sequence[bytes], dialect: str | None = None) -> Tables:
-    columns = Columns()
-    columns.begin_file("log")
-    reader = BulkReader(columns, find_dialects(dialect))
-    for piece in pieces:
-        reader.feed(piece)
-    reader.close()
-    columns.end_file(reader)
-    collect(columns)
-    return tables(columns)
-
-
-def tables(columns: Columns) -> Tables:
-    """All that was read, floats as their bits (a nan is a nan whatever its payload)."""
-    found: Tables = {
-        f"{name}.{column}": plain(values)
-        for name in ("speed", "metrics", "events")
-        for column, values in vars(getattr(columns, name)).items()
-    }
-    return found | {
-        "unparsed": columns.unparsed,
-        "findings": columns.findings,
-        "lines": columns.lines,
-        "dialect_lines": columns.dialect_lines,
-        "rule_uses": columns.rule_uses,
-    }
-
-
-def plain(values: Any) -> Any:
-    if isinstance(values, dict):
-        return list(values.items())
-    if isinstance(values, (array, np.ndarray)):
-        is_float = getattr(values, "typecode", None) == "d" or (
-            isinstance(values, np.ndarray) and values.dtype == "f8"
-        )
-        return [bits(value) if is_float else value for value in values.tolist()]
-    return values
-
-
-def bits(value: float) -> bytes:
-    return b"nan" if value != value else struct.pack("d", value)
-
-
-def cut(log: bytes, places: Sequence[int]) -> list[bytes]:
-    ends = sorted(place % (len(log) + 1) for place in places)
-    return [log[a:b] for a, b in zip([0, *ends], [*ends, len(log)], strict=True)]
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
