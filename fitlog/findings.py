@@ -25,6 +25,7 @@ _PLAUSIBLE: Final = 0.5
 # The fastest window of a training that is waited for is not so many times the slowest.
 _STEADY: Final = 3.0
 _ALIKE: Final = 0.8
+_NO_BATCH: Final = 10**9
 
 Found = tuple[int, Finding]
 
@@ -240,7 +241,7 @@ class _Judged:
 
 def _batch_size(arguments: str) -> int:
     size = parse_hparams(arguments).get("batch_size") if arguments else None
-    return size if isinstance(size, int) else 0
+    return size if isinstance(size, int) and 0 < size < _NO_BATCH else 0
 
 
 def _are_of_more_workers(epochs: list[_Judged]) -> bool:
@@ -248,6 +249,8 @@ def _are_of_more_workers(epochs: list[_Judged]) -> bool:
 
     Some scripts log the speed of the whole cluster and the batch size of one worker.
     """
+    if any(epoch.seconds <= 0 for epoch in epochs):  # speeds of inf
+        return False
     least = max(epoch.time_cost / epoch.at_most for epoch in epochs)
     most = min(epoch.time_cost / epoch.seconds for epoch in epochs)
     is_steady = all(epoch.timed.fastest < _STEADY * epoch.timed.slowest for epoch in epochs)

@@ -229,6 +229,30 @@ WINDOW = SPEED.format(0, 0, 10, 1.0)
             ("metrics.line", [1, 1, 3, 3]),
             id="a canonical line below a heading",
         ),
+        pytest.param(
+            [TABS.format(10).replace("loss", "\x1b[1mloss"), TABS.format(20)],
+            ("metrics.metric", [0, 1, 0, 1]),
+            id="a colour in a metric's name",
+        ),
+        pytest.param(
+            [TABS.format(10), "AP for café = 0.5", f"[{'训' * 60}][10]XNorm: 1.5"],
+            ("metrics.line", [1, 1, 2, 3]),
+            id="letters that are no ASCII in what tells a start from prose",
+        ),
+        pytest.param(
+            [
+                f"Node[1] {TABS.format(30)}",
+                f"Node[3] {TABS.format(30)}",
+                f"Node[3] {TABS.format(20)}\tNode[1] {TABS.format(10)}",
+            ],
+            ("speed.run", [0, 0, 1, 1]),
+            id="two nodes that start again on one line",
+        ),
+        pytest.param(
+            [f"Epoch[{n}] Time cost={cost}" for n, cost in enumerate(["0.E85", "0.1e5", "1.500"])],
+            ("events.line", [3]),
+            id="a time with an exponent",
+        ),
     ],
 )
 def test_what_one_line_changes_for_another_is_the_same_by_both_ways(

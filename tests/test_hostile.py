@@ -79,6 +79,19 @@ def test_the_text_of_an_unread_record_is_kept_short() -> None:
     assert text.endswith("...")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Epoch 0 Batch 200/518] loss 1e99999999999999999999",
+        "[Epoch 0 Batch 200/518] loss 6.12, throughput 1e999999K wps",
+        f"Epoch 0. Train_acc 0.5, Time {'9' * 400}:00:00",
+    ],
+)
+def test_a_number_beyond_all_numbers_is_reported_and_not_read(line: str) -> None:
+    assert records(line + "\n") == []
+    assert [text for _, text, _ in unparsed(line + "\n")] == [line]
+
+
 ODD_PIECES = [
     "Epoch[0] Batch [0-20]\tSpeed: 9.50 samples/sec\ta=0.500000\n",
     "Epoch[0] Batch [20]\tSpeed: 9.50 samples/sec\tTrain-a=0.500000\n",

@@ -61,7 +61,7 @@ class BulkReader:
         self.has_nul = False
         self._columns = columns
         self._scanner = Scanner(dialects)
-        self._interesting = index_rules(dialects).interesting
+        self._is_interesting = index_rules(dialects).is_interesting
         self._buffer = LineBuffer()
         self._has_canonical = bool(dialects) and dialects[0] is MODULE
         self._lockstep, self._prefixes = engine or new_engine()
@@ -151,7 +151,7 @@ class BulkReader:
             odd = np.flatnonzero(~begins.known & (begins.begin >= 0))
             for i in odd[:_PREFIXES_TO_TRY].tolist():
                 prefix = padded[starts[i] : begins.begin[i]]
-                if self._interesting.search(prefix):
+                if self._is_interesting(prefix, 0, len(prefix)):
                     continue
                 if self._prefixes.learn(prefix, _parse_prefix):
                     break
@@ -191,16 +191,16 @@ class BulkReader:
         """The lines that may hold something besides what was read in lock-step."""
         wanted = accepted & ~known
         rest = np.flatnonzero(~accepted)
-        search = self._interesting.search
+        is_interesting = self._is_interesting
         spans = zip(rest.tolist(), starts[rest].tolist(), ends[rest].tolist(), strict=True)
-        wanted[[i for i, start, end in spans if search(data, start, end)]] = True
+        wanted[[i for i, start, end in spans if is_interesting(data, start, end)]] = True
         todo: list[int] = np.flatnonzero(wanted).tolist()
         return todo
 
     def _leave_odd_prefixes(self, data: bytes, starts: Ints, begins: Begins) -> None:
         """A prefix that itself looks like a record is the rules' business."""
         for i in np.flatnonzero(~begins.known & (begins.begin >= 0)).tolist():
-            if self._interesting.search(data, int(starts[i]), int(begins.begin[i])):
+            if self._is_interesting(data, int(starts[i]), int(begins.begin[i])):
                 begins.begin[i] = -1
 
     def _read_prefix(self, prefix: bytes, line: int, begins: Begins) -> None:
