@@ -31,7 +31,7 @@ from typing import Final, NamedTuple
 
 from bothways import Tables, by_rules, cut, in_bulk, tables
 from fitlog.doctor import examine, format_examination
-from fitlog.errors import DialectFileError, FitlogError
+from fitlog.errors import FitlogError
 from fitlog.hparams import parse_hparams
 from fitlog.sources import read_columns
 from fitlog.tables import build_tables
@@ -145,16 +145,16 @@ def compare(expected: Tables | str, found: Tables | str, how: str) -> None:
         raise ReadersDifferError(f"read differently {how}: {differing}")
 
 
-def check_dialect(data: bytes, _: random.Random) -> None:
+def check_dialect(data: bytes, source: random.Random) -> None:
     """Load a dialect's file and, if it is one, read its log with it in both ways."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a pattern may be doubtful and still be one
         path = Path(folder) / "own.toml"
         path.write_bytes(data)
-        log = _DIALECT_FILE.with_suffix(".log").read_bytes()
+        log = mutate(_DIALECT_FILE.with_suffix(".log").read_bytes(), source)
         try:
             whole = read_columns([log], dialect_file=path)
-        except DialectFileError:
+        except FitlogError:
             return
         bulk = read_columns([log], dialect_file=path, bulk=True)
     compare(tables(whole), tables(bulk), "in bulk")

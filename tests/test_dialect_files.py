@@ -100,6 +100,16 @@ def test_a_count_that_is_none_is_not_read(tmp_path: Path, pattern: str, line: st
     assert log.unparsed["text"].tolist() == [f"step {line}"]
 
 
+def test_a_pattern_that_matches_nothing_reads_nothing(tmp_path: Path) -> None:
+    rule = RULE.replace("pattern = 'step", "pattern = '(?:step").replace("{FLOAT})'", "{FLOAT}))?'")
+    path = described(tmp_path, rule)
+
+    log = read_log(b"step x loss 0.25\n", dialect_file=path)
+
+    assert log.metrics.empty
+    assert log.unparsed["text"].tolist() == ["step x loss 0.25"]
+
+
 def test_a_field_without_its_value_is_left_out(tmp_path: Path) -> None:
     rule = RULE.replace(
         'metrics = { loss = "loss" }', "fields = '(?P<metric>[a-z])(?P<value>[0-9])?'"

@@ -19,7 +19,10 @@ from fitlog_parsers.lines import KEPT_BYTES, MAX_LINE_BYTES
 from fitlog_parsers.prefix import ANSI, rank_tag
 from fitlog_parsers.records import Record
 
+# Starts that no rule reads, since the last record and in a line: no log has so many, and each may
+# cost a look at all of the line.
 _MOST_UNREAD_STARTS: Final = 100
+_MOST_UNREAD_IN_LINE: Final = 300
 # Text of this kind that no rule reads is reported, not passed over.
 _RESEMBLES: Final = (
     r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
@@ -115,13 +118,15 @@ class Scanner:
         found: list[Found | Unparsed] = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
-        unread = 0  # starts passed since then that no rule reads
+        unread = unread_in_line = 0  # starts passed since then, and in all, that no rule reads
+        tag = ""
         while (start := self._index.starts.search(text, begin)) is not None:
             begin = start.start()
             matched = self._match(text, begin, start[0])
             if matched is None:
-                unread, begin = unread + 1, start.end()
-                if unread > _MOST_UNREAD_STARTS:  # no log: the time must stay linear
+                unread, unread_in_line = unread + 1, unread_in_line + 1
+                begin = start.end()
+                if unread > _MOST_UNREAD_STARTS or unread_in_line > _MOST_UNREAD_IN_LINE:
                     break
                 continue
             before = text[after:begin]
@@ -131,8 +136,8 @@ class Scanner:
             rule, dialect, match, (records, node) = matched
             end = match.end()
             if rule.opens:
-                epoch = _epoch_of(match, self.heading)
-                self.heading = Heading(rule, dialect, epoch, rank_tag(text))
+                tag = tag or rank_tag(text)
+                self.heading = Heading(rule, dialect, _epoch_of(match, self.heading), tag)
             if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
                 records, whole = self._read_whole_part(text, begin, end, start[0])
                 found.append(_unparsed(number, text[whole:end], "cut within this number"))
@@ -180,7 +185,9 @@ class Scanner:
     ) -> tuple[Rule, str, re.Match[str], _Said] | None:
         for rule, dialect in self._index.rules[start]:
             match = rule.pattern.match(text, begin, end)
-            if match is not None and (said := _say(rule, match)) is not None:
+            if match is None or match.end() == begin:  # a user's pattern may match no text at all
+                continue
+            if (said := _say(rule, match)) is not None:
                 return rule, dialect, match, said
         return None
 
