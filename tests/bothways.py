@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from fitlog import RunLog, read_log
 from fitlog_parsers import ColumnReader, Columns, find_dialects
 from fitlog_parsers.bulk import BulkReader
 from fitlog_parsers.rows import collect
@@ -53,6 +55,24 @@ def tables(columns: Columns) -> Tables:
         "dialect_lines": columns.dialect_lines,
         "rule_uses": columns.rule_uses,
     }
+
+
+def read_both(log: str) -> RunLog:
+    """The log as tables, the same ones by both ways."""
+    data = log.encode()
+    assert in_bulk([data]) == by_rules([data])
+    return read_log(data)
+
+
+def rows(table: pd.DataFrame, *columns: str) -> list[tuple[Any, ...]]:
+    """The table's rows; missing is None, and a nan is 'nan', for it equals nothing."""
+    return [tuple(map(_told, row)) for row in table[list(columns)].itertuples(index=False)]
+
+
+def _told(value: Any) -> Any:
+    if value is None or value is pd.NA:
+        return None
+    return "nan" if value != value else value
 
 
 def plain(values: Any) -> Any:
