@@ -249,9 +249,12 @@ WINDOW = SPEED.format(0, 0, 10, 1.0)
             id="two nodes that start again on one line",
         ),
         pytest.param(
-            [f"Epoch[{n}] Time cost={cost}" for n, cost in enumerate(["0.E85", "0.1e5", "1.500"])],
+            [
+                f"Epoch[{n}] Time cost={cost}"
+                for n, cost in enumerate(["0.E85", "0.1e5", "1.500", f"{'9' * 19}.500"])
+            ],
             ("events.line", [3]),
-            id="a time with an exponent",
+            id="a time with an exponent or too many digits",
         ),
     ],
 )

@@ -53,6 +53,7 @@ from fitlog_parsers.words import (
 PADDING: Final = 512
 _MOST_LITERALS: Final = 1024
 _LONGEST_LITERAL: Final = 256
+_LONGEST_TIME: Final = 22
 _MOST_FIELDS: Final = 64
 # Lines of a block that are looked at one by one before the rest is left to the rules.
 _MOST_FAILURES: Final = 8
@@ -226,8 +227,9 @@ class Lockstep:
         if bad is not None:
             good = good & ~bad
         good = good & (((word & _BYTE) == _LF) | ((word & _TWO_BYTES) == _CRLF))
-        # A time has no sign and no exponent, and three decimals.
+        # A time has no sign, no exponent, three decimals, and no more digits than a count.
         is_time = self._bytes[end - 4] == ord(".")
+        is_time &= end - cursor <= _LONGEST_TIME
         for at in (cursor, end - 3, end - 2, end - 1):
             is_time &= (self._bytes[at] >= ord("0")) & (self._bytes[at] <= ord("9"))
         good &= is_time | (kind != TIME_COST)
