@@ -172,7 +172,8 @@ class Course:
         split, rate, line, end = rows.split, rows.samples_per_sec, rows.line, rows.batch_end
         keys, heads, tails = rows.segments(split)
         start = rows.batch_start
-        usable = (start != MISSING) & (start >= 0) & (rate > 0) & (split == TRAIN)
+        usable = (start != MISSING) & (start >= 0) & (end > start)
+        usable &= (rate > 0) & (split == TRAIN)
         batches = np.where(usable, end - start, 0)
         weight = np.divide(batches, rate, out=np.zeros(len(rate)), where=usable)
         sums = (

@@ -33,7 +33,7 @@ from bothways import Tables, by_rules, cut, in_bulk, tables
 from fitlog.doctor import examine, format_examination
 from fitlog.errors import FitlogError
 from fitlog.hparams import parse_hparams
-from fitlog.sources import read_columns
+from fitlog.reading import read_columns
 from fitlog.tables import build_tables
 from fitlog_parsers import DIALECTS, Rule
 from support import SAMPLES
