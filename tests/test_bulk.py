@@ -235,6 +235,11 @@ WINDOW = SPEED.format(0, 0, 10, 1.0)
             id="a colour in a metric's name",
         ),
         pytest.param(
+            [f"Batch:      16 {TABS.format(10)}", f"Batch:      16 fc{WINDOW}", TABS.format(20)],
+            ("metrics.line", [1, 1, 2, 2, 3, 3]),
+            id="a start that the record behind it completes",
+        ),
+        pytest.param(
             [TABS.format(10), "AP for café = 0.5", f"[{'训' * 60}][10]XNorm: 1.5"],
             ("metrics.line", [1, 1, 2, 3]),
             id="letters that are no ASCII in what tells a start from prose",

@@ -75,13 +75,16 @@ class RuleIndex(NamedTuple):
     interesting: re.Pattern[str]
     interesting_ascii: re.Pattern[bytes]
 
-    def is_interesting(self, data: bytes, begin: int, end: int) -> bool:
-        """Whether a part of a line may have anything to be looked at."""
-        if self.interesting_ascii.search(data, begin, end) is not None:
+    def is_interesting(self, data: bytes, begin: int, end: int, line_end: int) -> bool:
+        """Whether a line has anything to be looked at that begins in this part of it."""
+        found = self.interesting_ascii.search(data, begin, line_end)
+        if found is not None and found.start() < end:
             return True
-        part = data[begin:end]
+        if data[begin:line_end].isascii():
+            return False
         # In bytes another letter is no letter, and counts as two or three.
-        return not part.isascii() and self.interesting.search(decode(part)) is not None
+        text = self.interesting.search(decode(data[begin:line_end]))
+        return text is not None and text.start() < len(decode(data[begin:end]))
 
 
 class Scanner:

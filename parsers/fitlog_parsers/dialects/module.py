@@ -11,7 +11,16 @@ from __future__ import annotations
 import re
 
 from fitlog_parsers.building import Build, event, integer, report
-from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, compile_pattern
+from fitlog_parsers.grammar import (
+    FIELD_END,
+    FLOAT,
+    INT,
+    NAME,
+    NEXT_RECORD,
+    Dialect,
+    Rule,
+    compile_pattern,
+)
 from fitlog_parsers.records import Metric, Record, Scope, Speed, Split
 
 _BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
@@ -327,8 +336,9 @@ MODULE = Dialect(
             ahead=r"[ 0-9]{7} \S++ ",
             # `{:7d} {:30s} {:s}`: the widths tell it from other writers' lines.
             pattern=compile_pattern(
-                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=\S{{30}}|.{{30}}[ ])\S++[ ]++
-                (?:(?P<value>{FLOAT})(?=[ \t\r]*+$)|[^\r]++)"""
+                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=\S{{30}}|.{{30}}[ ])
+                (?:(?!{NEXT_RECORD})\S)++[ ]++
+                (?:(?P<value>{FLOAT})(?=[ \t\r]*+$)|(?:(?!{NEXT_RECORD})[^\r])++)"""
             ),
             build=event("monitor"),
             example="Batch:      16 fc1_output                     0.6322091",
