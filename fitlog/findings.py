@@ -24,7 +24,8 @@ _PLAUSIBLE: Final = 0.5
 # The fastest window of a training that is waited for is not so many times the slowest.
 _STEADY: Final = 3.0
 _ALIKE: Final = 0.8
-
+# So many samples are no batch.
+_NO_BATCH: Final = 10**9
 # Workers whose speeds one line adds up; what is faster than that was not waited for.
 _MOST_WORKERS: Final = 1024
 
@@ -265,7 +266,7 @@ def _batch_sizes(course: Course) -> dict[tuple[int, int], int]:
     stated = {
         (file, run): told.arguments[BATCH_SIZE]
         for (file, run, _), told in course.runs.items()
-        if told.arguments.get(BATCH_SIZE, 0) > 0
+        if 0 < told.arguments.get(BATCH_SIZE, 0) < _NO_BATCH
     }
     sizes: dict[tuple[int, int], int] = {}
     for file, run in sorted({(file, run) for file, run, _ in course.runs}):
@@ -292,6 +293,8 @@ def _are_of_more_workers(epochs: list[_Judged]) -> bool:
 
     Some scripts log the speed of the whole cluster and the batch size of one worker.
     """
+    if any(epoch.seconds <= 0 for epoch in epochs):  # speeds of inf
+        return False
     least = max(epoch.time_cost / epoch.at_most for epoch in epochs)
     most = min(epoch.time_cost / epoch.seconds for epoch in epochs)
     is_steady = all(epoch.timed.fastest < _STEADY * epoch.timed.slowest for epoch in epochs)

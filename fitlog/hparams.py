@@ -18,7 +18,7 @@ def find_hparams(events: EventColumns) -> dict[str, Any]:
 
 def parse_hparams(text: str) -> dict[str, Any]:
     """The arguments of the `Namespace(...)` in a text that holds one."""
-    inside = text[text.index("Namespace(") + len("Namespace(") : text.rindex(")")]
+    inside = text[text.index("Namespace(") + len("Namespace(") :].rpartition(")")[0]
     pairs = (argument.partition("=") for argument in _split_arguments(inside))
     return {name.strip(): _literal(value) for name, equals, value in pairs if equals}
 

@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-import struct
-from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fitlog_parsers import MISSING, ColumnReader, Columns, find_dialects
-from fitlog_parsers.bulk import BulkReader
+from bothways import by_rules, cut, in_bulk
+from fitlog_parsers import MISSING
 from fitlog_parsers.lines import MAX_LINE_BYTES
-from fitlog_parsers.rows import collect
 from fitlog_parsers.scanner import Scanner
 from support import SAMPLES
 
 LOGS = sorted(SAMPLES.glob("**/*.log"))
 SPEED = "Epoch[{}] Batch [{}-{}]\tSpeed: {:.2f} samples/sec\tacc=0.500000\tloss=1.250000"
-
-Tables = dict[str, Any]
-
-
-def by_rules(pieces: Sequence[bytes]) -> Tables:
-    columns = Columns()
-    columns.begin_file("log")
-    reader = ColumnReader(columns)
-    for piece in pieces:
-        reader.feed(piece)
-    reader.close()
-    columns.end_file(reader)
-    return tables(columns)
-
-
-def in_bulk(pieces: Sequence[bytes], dialect: str | None = None) -> Tables:
-    columns = Columns()
-    columns.begin_file("log")
-    reader = BulkReader(columns, find_dialects(dialect))
-    for piece in pieces:
-        reader.feed(piece)
-    reader.close()
-    columns.end_file(reader)
-    collect(columns)
-    return tables(columns)
-
-
-def tables(columns: Columns) -> Tables:
-    """All that was read, floats as their bits (a nan is a nan whatever its payload)."""
-    found: Tables = {
-        f"{name}.{column}": plain(values)
-        for name in ("speed", "metrics", "events")
-        for column, values in vars(getattr(columns, name)).items()
-    }
-    return found | {
-        "unparsed": columns.unparsed,
-        "findings": columns.findings,
-        "lines": columns.lines,
-        "dialect_lines": columns.dialect_lines,
-        "rule_uses": columns.rule_uses,
-    }
-
-
-def plain(values: Any) -> Any:
-    if isinstance(values, dict):
-        return list(values.items())
-    if isinstance(values, (array, np.ndarray)):
-        is_float = getattr(values, "typecode", None) == "d" or (
-            isinstance(values, np.ndarray) and values.dtype == "f8"
-        )
-        return [bits(value) if is_float else value for value in values.tolist()]
-    return values
-
-
-def bits(value: float) -> bytes:
-    return b"nan" if value != value else struct.pack("d", value)
-
-
-def cut(log: bytes, places: Sequence[int]) -> list[bytes]:
-    ends = sorted(place % (len(log) + 1) for place in places)
-    return [log[a:b] for a, b in zip([0, *ends], [*ends, len(log)], strict=True)]
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
@@ -294,6 +228,38 @@ WINDOW = SPEED.format(0, 0, 10, 1.0)
             [WINDOW, "[Epoch 1] Validation: ", WINDOW, "mAP=0.5"],
             ("metrics.line", [1, 1, 3, 3]),
             id="a canonical line below a heading",
+        ),
+        pytest.param(
+            [TABS.format(10).replace("loss", "\x1b[1mloss"), TABS.format(20)],
+            ("metrics.metric", [0, 1, 0, 1]),
+            id="a colour in a metric's name",
+        ),
+        pytest.param(
+            [f"Batch:      16 {TABS.format(10)}", f"Batch:      16 fc{WINDOW}", TABS.format(20)],
+            ("metrics.line", [1, 1, 2, 2, 3, 3]),
+            id="a start that the record behind it completes",
+        ),
+        pytest.param(
+            [TABS.format(10), "AP for café = 0.5", f"[{'训' * 60}][10]XNorm: 1.5"],
+            ("metrics.line", [1, 1, 2, 3]),
+            id="letters that are no ASCII in what tells a start from prose",
+        ),
+        pytest.param(
+            [
+                f"Node[1] {TABS.format(30)}",
+                f"Node[3] {TABS.format(30)}",
+                f"Node[3] {TABS.format(20)}\tNode[1] {TABS.format(10)}",
+            ],
+            ("speed.run", [0, 0, 1, 1]),
+            id="two nodes that start again on one line",
+        ),
+        pytest.param(
+            [
+                f"Epoch[{n}] Time cost={cost}"
+                for n, cost in enumerate(["0.E85", "0.1e5", "1.500", f"{'9' * 19}.500"])
+            ],
+            ("events.line", [3]),
+            id="a time with an exponent or too many digits",
         ),
     ],
 )

@@ -82,6 +82,47 @@ def test_what_a_pattern_took_for_a_number_and_is_none_is_not_read(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("(?P<epoch>[0-9]+)[ ]loss[ ](?P<loss>{FLOAT})", "99999999999999999999 loss 0.25"),
+        ("(?P<node>[0-9]+)[ ]loss[ ](?P<loss>{FLOAT})", "9223372036854775808 loss 0.25"),
+        ("(?P<node>\\w+)[ ]loss[ ](?P<loss>{FLOAT})", "two loss 0.25"),
+        ("(?P<milliseconds>[0-9]+)[ ]loss[ ](?P<loss>{FLOAT})", f"{'9' * 400} loss 0.25"),
+    ],
+)
+def test_a_count_that_is_none_is_not_read(tmp_path: Path, pattern: str, line: str) -> None:
+    old = "(?P<batch_end>{INT})[ ]loss[ ](?P<loss>{FLOAT})"
+    path = described(tmp_path, RULE.replace(old, pattern))
+
+    log = read_log(f"step 20 loss 0.25\nstep {line}\n".encode(), dialect_file=path)
+
+    assert log.metrics["value"].tolist() == [0.25]
+    assert log.unparsed["text"].tolist() == [f"step {line}"]
+
+
+def test_a_pattern_that_matches_nothing_reads_nothing(tmp_path: Path) -> None:
+    rule = RULE.replace("pattern = 'step", "pattern = '(?:step").replace("{FLOAT})'", "{FLOAT}))?'")
+    path = described(tmp_path, rule)
+
+    log = read_log(b"step x loss 0.25\n", dialect_file=path)
+
+    assert log.metrics.empty
+    assert log.unparsed["text"].tolist() == ["step x loss 0.25"]
+
+
+def test_a_field_without_its_value_is_left_out(tmp_path: Path) -> None:
+    rule = RULE.replace(
+        'metrics = { loss = "loss" }', "fields = '(?P<metric>[a-z])(?P<value>[0-9])?'"
+    )
+    rule = rule.replace("(?P<loss>{FLOAT})", "(?P<fields>[a-z0-9]+)").replace("0.25", "a1b2")
+    path = described(tmp_path, rule)
+
+    log = read_log(b"step 20 loss a1b\n", dialect_file=path)
+
+    assert log.metrics[["metric", "value"]].to_numpy().tolist() == [["a", 1.0]]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('name = "mine"', "", "name is missing"),
@@ -96,6 +137,18 @@ def test_what_a_pattern_took_for_a_number_and_is_none_is_not_read(tmp_path: Path
         ("example =", 'split = "test"\nexample =', "split must be one of train, validation"),
         ("example =", "exmaple =", "unknown key 'exmaple'; known: ahead, example"),
         ("[[rule]]", "[[rule]", "is not TOML"),
+        ("[[rule]]", f"x = {'[' * 3000}", "is nested too deeply"),
+        ("step[ ]", f"{'(' * 3000}step[ ]{')' * 3000}", "its pattern is nested too deeply"),
+        ("step[ ]", "step[ ]{99999999999999}", "no regular expression: the repetition number"),
+        ("example =", "ahead = '('\nexample =", "ahead is no regular expression: missing )"),
+        ("example =", "ahead = '(2)0'\nexample =", "ahead can have no groups but (?:...)"),
+        ("example =", "ahead = '\\u0032'\nexample =", "ahead is no regular expression: bad esc"),
+        ("step 20", f"step 2{'0' * 18}", "does not match its example"),
+        (
+            "(?P<batch_end>{INT})[ ]loss[ ](?P<loss>{FLOAT})'",
+            "20[ ](?P<metric>loss)[ ]0.25'\nfields = '(?P<metric>a)(?P<value>b)'",
+            "the pattern has no group 'loss'",
+        ),
     ],
 )
 def test_a_file_that_describes_no_dialect_is_refused_with_the_reason(

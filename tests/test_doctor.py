@@ -62,6 +62,26 @@ def test_windows_that_are_over_long_before_their_epoch_are_doubted() -> None:
     assert doubts(*lines) == {}  # without the batch size the log does not tell
 
 
+@pytest.mark.parametrize(
+    ("arguments", "values", "codes"),
+    [
+        ("batch_size=32", ("inf", "inf"), {"asynchronous-speed": 2, "impossible-speed": 2}),
+        ("batch_size=0", ("9000.00", "100.00"), {}),
+        (f"batch_size=1{'0' * 400}", ("9000.00", "100.00"), {}),
+    ],
+)
+def test_what_cannot_be_divided_by_is_no_obstacle(
+    arguments: str, values: tuple[str, str], codes: dict[str, int]
+) -> None:
+    lines = [speed(0, 0, 10, values[0]), speed(0, 10, 20, values[1]), "Epoch[0] Time cost=6.400"]
+
+    assert doubts(f"Namespace({arguments})", *lines) == codes
+
+
+def test_windows_of_no_batch_are_not_compared_with_their_epoch() -> None:
+    assert doubts(START, speed(0, 0, 0), "Epoch[0] Time cost=6.400") == {}
+
+
 def test_steady_speeds_of_several_workers_are_not_doubted() -> None:
     lines = [speed(0, 0, 10, "800.00"), speed(0, 10, 20, "810.00"), "Epoch[0] Time cost=6.400"]
 

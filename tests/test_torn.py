@@ -100,6 +100,16 @@ def test_a_value_glued_to_the_next_record_keeps_its_own_digits() -> None:
             "Iter[0] Batch[50] Train-acc",
         ),
         (
+            'Saved checkpoint to "m-0001.paSaved checkpoint to "m-0002.params"',
+            [Event(kind="checkpoint", text='Saved checkpoint to "m-0002.params"')],
+            'Saved checkpoint to "m-0001.pa',
+        ),
+        (
+            "Batch:      16 Epoch[0] Batch [20]\tSpeed: 9.00 samples/sec\tppl=1234.500000",
+            [speed(0, None, 20, 9.0), *window(0, None, 20, {"ppl": 1234.5})],
+            "Batch:      16",
+        ),
+        (
             "Iteration[5] Train-accIteration[6] Train-acc=0.500000",
             [whole(6, "train", "acc", 0.5)],
             "Iteration[5] Train-acc",

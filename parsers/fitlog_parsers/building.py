@@ -23,6 +23,7 @@ from fitlog_parsers.records import Event, Metric, Record, Scope, Speed, Split
 
 Build = Callable[[re.Match[str]], tuple[Record, ...]]
 
+_NO_COUNT: Final = 10**18
 _LEARNING_RATES: Final = frozenset({"lr", "LR", "Lr", "learning_rate"})
 
 
@@ -86,10 +87,12 @@ def _report(
                 split=split,
             )
         )
-    fields = [(said["metric"], said["value"])] if said.get("metric") else []
+    fields = [(said.get("metric"), said.get("value"))]
     if splitter is not None and said.get("fields"):
         fields += [(field["metric"], field["value"]) for field in splitter.finditer(said["fields"])]
     for name, value in fields:
+        if not name or value is None:
+            continue
         if name in _LEARNING_RATES:
             records.append(_lr(f"{name}={value}", epoch, value))
             continue
@@ -150,5 +153,14 @@ def _time_cost(match: re.Match[str], epoch: int | None) -> tuple[Event, ...]:
 
 
 def integer(text: str | None) -> int | None:
-    """The number of a group that may not have taken part."""
-    return None if text is None else int(text)
+    """The number of a group that may not have taken part.
+
+    Raises:
+        ValueError: it is no number, or has more digits than a count has (see `grammar.INT`).
+    """
+    if text is None:
+        return None
+    number = int(text)
+    if abs(number) >= _NO_COUNT:
+        raise ValueError(f"{text} is no count")
+    return number

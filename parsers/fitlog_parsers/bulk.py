@@ -61,7 +61,7 @@ class BulkReader:
         self.has_nul = False
         self._columns = columns
         self._scanner = Scanner(dialects)
-        self._interesting = index_rules(dialects).interesting
+        self._is_interesting = index_rules(dialects).is_interesting
         self._buffer = LineBuffer()
         self._has_canonical = bool(dialects) and dialects[0] is MODULE
         self._lockstep, self._prefixes = engine or new_engine()
@@ -132,7 +132,7 @@ class BulkReader:
         starts[0], starts[1:] = 0, ends[:-1] + 1
         begins = self._find_begins(padded, starts, ends)
         begins.begin[ends - starts > MAX_LINE_BYTES] = -1
-        self._leave_odd_prefixes(data, starts, begins)
+        self._leave_odd_prefixes(data, starts, ends, begins)
         canonical = self._lockstep.read(padded, begins.begin, len(ends))
         self._times = begins.time
         count = self._read_others(data, starts, ends, begins, canonical)
@@ -150,10 +150,10 @@ class BulkReader:
             begins = self._prefixes.find(padded, starts, ends)
             odd = np.flatnonzero(~begins.known & (begins.begin >= 0))
             for i in odd[:_PREFIXES_TO_TRY].tolist():
-                prefix = padded[starts[i] : begins.begin[i]]
-                if self._interesting.search(prefix):
+                begin = int(begins.begin[i])
+                if self._is_interesting(padded, int(starts[i]), begin, int(ends[i])):
                     continue
-                if self._prefixes.learn(prefix, _parse_prefix):
+                if self._prefixes.learn(padded[starts[i] : begin], _parse_prefix):
                     break
             else:
                 return begins
@@ -191,16 +191,17 @@ class BulkReader:
         """The lines that may hold something besides what was read in lock-step."""
         wanted = accepted & ~known
         rest = np.flatnonzero(~accepted)
-        search = self._interesting.search
+        is_interesting = self._is_interesting
         spans = zip(rest.tolist(), starts[rest].tolist(), ends[rest].tolist(), strict=True)
-        wanted[[i for i, start, end in spans if search(data, start, end)]] = True
+        wanted[[i for i, start, end in spans if is_interesting(data, start, end, end)]] = True
         todo: list[int] = np.flatnonzero(wanted).tolist()
         return todo
 
-    def _leave_odd_prefixes(self, data: bytes, starts: Ints, begins: Begins) -> None:
+    def _leave_odd_prefixes(self, data: bytes, starts: Ints, ends: Ints, begins: Begins) -> None:
         """A prefix that itself looks like a record is the rules' business."""
         for i in np.flatnonzero(~begins.known & (begins.begin >= 0)).tolist():
-            if self._interesting.search(data, int(starts[i]), int(begins.begin[i])):
+            begin = int(begins.begin[i])
+            if self._is_interesting(data, int(starts[i]), begin, int(ends[i])):
                 begins.begin[i] = -1
 
     def _read_prefix(self, prefix: bytes, line: int, begins: Begins) -> None:

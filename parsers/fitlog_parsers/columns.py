@@ -166,7 +166,8 @@ class Columns:
         self.dialect_lines.update(reader.dialect_lines)
         self.rule_uses.append(reader.rule_uses)
         self.findings[self._first_finding :] = sorted(
-            self.findings[self._first_finding :], key=lambda found: (found[1].line, found[1].code)
+            self.findings[self._first_finding :],
+            key=lambda found: (found[1].line, found[1].code, found[1].text),
         )
 
     def take(self) -> Columns:

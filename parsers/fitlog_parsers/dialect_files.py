@@ -77,6 +77,8 @@ def load_dialect(path: str | os.PathLike[str]) -> Dialect:
         raise DialectFileError(f"{name}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DialectFileError(f"{name}: is not TOML: {error}") from None
+    except RecursionError:
+        raise DialectFileError(f"{name}: is nested too deeply") from None
     rules = said.get("rule")
     if not isinstance(rules, list) or not rules:
         raise DialectFileError(f"{name}: has no [[rule]]")
@@ -132,7 +134,7 @@ def _rule(said: Any, place: str) -> Rule:
     return Rule(
         name=said["name"],
         starts=tuple(starts),
-        ahead=_fill(said["ahead"]) if _is_text(said.get("ahead")) else "",
+        ahead=_ahead(said, place),
         pattern=pattern,
         build=_build(said, metrics, place),
         example=_text(said, "example", place),
@@ -198,7 +200,7 @@ def _check(dialect: Dialect, name: str) -> None:
             raise DialectFileError(f"{place}: the rule {first.name!r} reads its example before it")
         try:
             records = rule.build(match)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             raise DialectFileError(
                 f"{place}: its example has no number where one is: {error}"
             ) from None
@@ -211,8 +213,25 @@ def _check(dialect: Dialect, name: str) -> None:
 def _pattern(text: str, place: str) -> re.Pattern[str]:
     try:
         return re.compile(_fill(text), re.VERBOSE)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise DialectFileError(f"{place}: no regular expression: {error}") from None
+    except RecursionError:
+        raise DialectFileError(f"{place}: its pattern is nested too deeply") from None
+
+
+def _ahead(said: Mapping[str, Any], place: str) -> str:
+    """The pattern of what must follow a start: one of many in one pattern, in text and in bytes."""
+    if "ahead" not in said:
+        return ""
+    ahead = _fill(_text(said, "ahead", place))
+    try:
+        groups = re.compile(f"(?={ahead})").groups
+        re.compile(f"(?={ahead})".encode())
+    except (re.error, OverflowError, RecursionError) as error:
+        raise DialectFileError(f"{place}: ahead is no regular expression: {error}") from None
+    if groups:
+        raise DialectFileError(f"{place}: ahead can have no groups but (?:...)")
+    return ahead
 
 
 def _fill(text: str) -> str:

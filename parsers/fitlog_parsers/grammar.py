@@ -19,13 +19,13 @@ INT = r"[0-9]{1,18}+"
 # (`Infinity`) write for none; `[0-9]`, for \d takes in other scripts' digits.
 FLOAT = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][-+]?[0-9]++)?|[nN]a[nN]|[iI]nf(?:inity)?+)"
 # Where two lines were glued together, the next record begins in the middle of a field.
-_NEXT_RECORD = r"(?:Epoch|Iter|Iteration)\["
+NEXT_RECORD = r"(?:Epoch|Iter|Iteration)\["
 # MXNet lets a metric have any name ('x y=z' is legal), but a tab ends a field, a comma separates
 # fields in other writers' lines, and a number before a blank is a value and not part of a name. The
 # bound keeps the time linear.
-NAME = rf"(?:(?!{_NEXT_RECORD}|={FLOAT}[ ])[^\t\r\n,]){{1,200}}?"
+NAME = rf"(?:(?!{NEXT_RECORD}|={FLOAT}[ ])[^\t\r\n,]){{1,200}}?"
 # Where a field's value must end, so that `0.5x` or `0.5, loss` is not read as 0.5.
-FIELD_END = rf"(?=\t|[ \r]*+(?:$|{_NEXT_RECORD}))"
+FIELD_END = rf"(?=\t|[ \r]*+(?:$|{NEXT_RECORD}))"
 _NO_DIGIT = re.compile(r"[^0-9]$")
 
 

@@ -53,6 +53,7 @@ from fitlog_parsers.words import (
 PADDING: Final = 512
 _MOST_LITERALS: Final = 1024
 _LONGEST_LITERAL: Final = 256
+_LONGEST_TIME: Final = 22
 _MOST_FIELDS: Final = 64
 # Lines of a block that are looked at one by one before the rest is left to the rules.
 _MOST_FAILURES: Final = 8
@@ -226,9 +227,11 @@ class Lockstep:
         if bad is not None:
             good = good & ~bad
         good = good & (((word & _BYTE) == _LF) | ((word & _TWO_BYTES) == _CRLF))
-        # A time has no sign and no exponent, and three decimals.
-        first = self._bytes[cursor]
-        is_time = (self._bytes[end - 4] == ord(".")) & (first >= ord("0")) & (first <= ord("9"))
+        # A time has no sign, no exponent, three decimals, and no more digits than a count.
+        is_time = self._bytes[end - 4] == ord(".")
+        is_time &= end - cursor <= _LONGEST_TIME
+        for at in (cursor, end - 3, end - 2, end - 1):
+            is_time &= (self._bytes[at] >= ord("0")) & (self._bytes[at] <= ord("9"))
         good &= is_time | (kind != TIME_COST)
         if not good.all():
             line, epoch, kind, codes = line[good], epoch[good], kind[good], codes[good]
@@ -399,7 +402,7 @@ class Lockstep:
         """The literal at `at`, as the module dialect reads the line; None where it reads none."""
         end = self._data.index(b"\n", at) if b"\n" in self._data[at : at + 8192] else at
         text = self._data[at:end]
-        if not text.isascii():
+        if not text.isascii() or b"\x1b" in text:  # the rules take colours out
             return None
         split = split_fields if is_field else split_epoch_metric
         found = split(text.decode())

@@ -12,13 +12,17 @@ import sys
 from collections import Counter
 from typing import Final, NamedTuple
 
+from fitlog_parsers.building import integer
 from fitlog_parsers.entries import Finding, Unparsed
 from fitlog_parsers.grammar import Dialect, Rule
 from fitlog_parsers.lines import KEPT_BYTES, MAX_LINE_BYTES
 from fitlog_parsers.prefix import ANSI, rank_tag
 from fitlog_parsers.records import Record
 
+# Starts that no rule reads, since the last record and in a line: no log has so many, and each may
+# cost a look at all of the line.
 _MOST_UNREAD_STARTS: Final = 100
+_MOST_UNREAD_IN_LINE: Final = 300
 # Text of this kind that no rule reads is reported, not passed over.
 _RESEMBLES: Final = (
     r"samples/s|\b(?:Train|Validation)-[^\s=]{1,200}+=|\bEpoch ?\[[0-9]|\[Epoch [0-9]"
@@ -58,17 +62,36 @@ class Heading(NamedTuple):
     tag: str
 
 
+class _Said(NamedTuple):
+    """The records of a match, and the node that they state."""
+
+    records: tuple[Record, ...]
+    node: int | None
+
+
 class RuleIndex(NamedTuple):
     """The rules of some dialects by the starts of their records, made once and used for many logs.
 
-    `starts` finds a start; `interesting`, in bytes, whether a line may have anything to be looked
-    at: a start, a colour that may hide one, or what resembles a record.
+    `starts` finds a start; `interesting` whether a line may have anything to be looked at: a start,
+    a colour that may hide one, or what resembles a record; `interesting_ascii` the same in bytes.
     """
 
     dialects: tuple[Dialect, ...]
     rules: dict[str, list[tuple[Rule, str]]]
     starts: re.Pattern[str]
-    interesting: re.Pattern[bytes]
+    interesting: re.Pattern[str]
+    interesting_ascii: re.Pattern[bytes]
+
+    def is_interesting(self, data: bytes, begin: int, end: int, line_end: int) -> bool:
+        """Whether a line has anything to be looked at that begins in this part of it."""
+        found = self.interesting_ascii.search(data, begin, line_end)
+        if found is not None and found.start() < end:
+            return True
+        if data[begin:line_end].isascii():
+            return False
+        # In bytes another letter is no letter, and counts as two or three.
+        text = self.interesting.search(decode(data[begin:line_end]))
+        return text is not None and text.start() < len(decode(data[begin:end]))
 
 
 class Scanner:
@@ -106,24 +129,26 @@ class Scanner:
         found: list[Scanned] = []
         dialects: set[str] = set()
         begin = after = 0  # where to look for the next start, and where the last record ended
-        unread = 0  # starts passed since then that no rule reads
+        unread = unread_in_line = 0  # starts passed since then, and in all, that no rule reads
+        tag = ""
         while (start := self._index.starts.search(text, begin)) is not None:
             begin = start.start()
             matched = self._match(text, begin, start[0])
             if matched is None:
-                unread, begin = unread + 1, start.end()
-                if unread > _MOST_UNREAD_STARTS:  # no log: the time must stay linear
+                unread, unread_in_line = unread + 1, unread_in_line + 1
+                begin = start.end()
+                if unread > _MOST_UNREAD_STARTS or unread_in_line > _MOST_UNREAD_IN_LINE:
                     break
                 continue
             before = text[after:begin]
             if before:
                 torn_off = after > 0 and before[0] == "\t"
                 found += _pass_over(number, before, unread=unread > 0, is_rest=torn_off)
-            rule, dialect, match, records = matched
+            rule, dialect, match, (records, node) = matched
             end = match.end()
             if rule.opens:
-                epoch = _epoch_of(match, self.heading)
-                self.heading = Heading(rule, dialect, epoch, rank_tag(text))
+                tag = tag or rank_tag(text)
+                self.heading = Heading(rule, dialect, _epoch_of(match, self.heading), tag)
             if _is_unfinished(text, end, ended=ended) and not rule.ending.search(text, begin, end):
                 records, whole = self._read_whole_part(text, begin, end, start[0])
                 found.append(_unparsed(number, text[whole:end], "cut within this number"))
@@ -131,7 +156,7 @@ class Scanner:
                 dialects.add(dialect)
                 self.rule_uses[dialect, rule.name] += 1
             if records:
-                found.append(Found(before, records, _node_of(match), rule))
+                found.append(Found(before, records, node, rule))
             begin, after, unread = end, end, 0
         if after < len(text):
             found += _pass_over(number, text[after:], unread=unread > 0, is_rest=after > 0)
@@ -157,17 +182,18 @@ class Scanner:
         for rule in heading.rule.opens:
             begin = _first_start(rule, text, len(heading.tag))
             match = rule.pattern.match(text, begin) if begin >= 0 else None
-            if match is None:
+            said = None if match is None else _say(rule, match)
+            if match is None or said is None:
                 continue
             self.dialect_lines[heading.dialect] += 1
             self.rule_uses[heading.dialect, rule.name] += 1
             if rule.opens:
                 epoch = _epoch_of(match, heading)
                 self.heading = Heading(rule, heading.dialect, epoch, heading.tag)
-            records = tuple(_with_epoch(record, heading.epoch) for record in rule.build(match))
+            records = tuple(_with_epoch(record, heading.epoch) for record in said.records)
             found: list[Scanned] = []
             if records:
-                found.append(Found(text[: match.start()], records, _node_of(match), rule))
+                found.append(Found(text[: match.start()], records, said.node, rule))
             rest = text[match.end() :]
             return found + (_pass_over(number, rest, unread=False, is_rest=True) if rest else [])
         if not heading.rule.stays:
@@ -176,13 +202,13 @@ class Scanner:
 
     def _match(
         self, text: str, begin: int, start: str, end: int = sys.maxsize
-    ) -> tuple[Rule, str, re.Match[str], tuple[Record, ...]] | None:
+    ) -> tuple[Rule, str, re.Match[str], _Said] | None:
         for rule, dialect in self._index.rules[start]:
-            if (match := rule.pattern.match(text, begin, end)) is not None:
-                try:
-                    return rule, dialect, match, rule.build(match)
-                except ValueError:  # a user's pattern took for a number what is none
-                    continue
+            match = rule.pattern.match(text, begin, end)
+            if match is None or match.end() == begin:  # a user's pattern may match no text at all
+                continue
+            if (said := _say(rule, match)) is not None:
+                return rule, dialect, match, said
         return None
 
     def _read_whole_part(
@@ -193,8 +219,8 @@ class Scanner:
         found = self._match(text, begin, start, cut) if cut > begin else None
         if found is None:
             return (), begin
-        _, _, match, records = found
-        return records, match.end()
+        _, _, match, said = found
+        return said.records, match.end()
 
 
 def too_long(number: int, raw: bytes) -> Unparsed:
@@ -230,14 +256,16 @@ def _first_start(rule: Rule, text: str, begin: int) -> int:
 
 
 def _epoch_of(match: re.Match[str], above: Heading | None) -> int | None:
-    epoch = match.groupdict().get("epoch")
-    return int(epoch) if epoch is not None else above.epoch if above else None
+    epoch = integer(match.groupdict().get("epoch"))
+    return epoch if epoch is not None else above.epoch if above else None
 
 
-def _node_of(match: re.Match[str]) -> int | None:
-    if "node" not in match.re.groupindex or match["node"] is None:
+def _say(rule: Rule, match: re.Match[str]) -> _Said | None:
+    """What a match says; None where a number of it is none, or is beyond all that can be read."""
+    try:
+        return _Said(rule.build(match), integer(match.groupdict().get("node")))
+    except (ValueError, ArithmeticError):
         return None
-    return int(match["node"])
 
 
 def _with_epoch(record: Record, epoch: int | None) -> Record:
@@ -253,8 +281,14 @@ def index_rules(dialects: tuple[Dialect, ...]) -> RuleIndex:
             _INDEXES.clear()
         rules = _by_start(dialects)
         starts = _pattern_of_starts(rules)
-        interesting = rf"{starts}|{_MAY_RESEMBLE}".encode()
-        index = RuleIndex(dialects, rules, re.compile(starts), re.compile(interesting))
+        interesting = rf"{starts}|{_MAY_RESEMBLE}"
+        index = RuleIndex(
+            dialects,
+            rules,
+            re.compile(starts),
+            re.compile(interesting),
+            re.compile(interesting.encode()),
+        )
         _INDEXES[key] = index
     return index
 

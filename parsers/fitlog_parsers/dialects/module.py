@@ -11,7 +11,16 @@ from __future__ import annotations
 import re
 
 from fitlog_parsers.building import Build, event, integer, report
-from fitlog_parsers.grammar import FIELD_END, FLOAT, INT, NAME, Dialect, Rule, compile_pattern
+from fitlog_parsers.grammar import (
+    FIELD_END,
+    FLOAT,
+    INT,
+    NAME,
+    NEXT_RECORD,
+    Dialect,
+    Rule,
+    compile_pattern,
+)
 from fitlog_parsers.records import Metric, Record, Scope, Speed, Split
 
 _BOUNDS = rf"(?:(?P<batch_start>-?{INT})-)?(?P<batch_end>{INT})"
@@ -184,7 +193,7 @@ START_ON_DEVICES = Rule(
 CHECKPOINT = Rule(
     name="checkpoint",
     starts=('Saved checkpoint to "',),
-    pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"[^"]++"'),
+    pattern=compile_pattern(r'Saved[ ]checkpoint[ ]to[ ]"(?:(?!Saved[ ])[^"])++"'),
     build=event("checkpoint"),
     example='Saved checkpoint to "model-0001.params"',
     source="model.py, save_checkpoint; module/module.py, Module.save_checkpoint",
@@ -193,7 +202,7 @@ CHECKPOINT = Rule(
 OPTIMIZER_STATE = Rule(
     name="optimizer state",
     starts=('Saved optimizer state to "',),
-    pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"[^"]++"'),
+    pattern=compile_pattern(r'Saved[ ]optimizer[ ]state[ ]to[ ]"(?:(?!Saved[ ])[^"])++"'),
     build=event("optimizer_state"),
     example='Saved optimizer state to "model-0001.states"',
     source="module/module.py, Module.save_checkpoint",
@@ -340,8 +349,9 @@ MODULE = Dialect(
             ahead=r"[ 0-9]{7} \S++ ",
             # `{:7d} {:30s} {:s}`: the widths tell it from other writers' lines.
             pattern=compile_pattern(
-                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=\S{{30}}|.{{30}}[ ])\S++[ ]++
-                (?:(?P<value>{FLOAT})(?=[ \t\r]*+$)|[^\r]++)"""
+                rf"""Batch:[ ](?=[ 0-9]{{7}})[ ]*+{INT}[ ](?=\S{{30}}|.{{30}}[ ])
+                (?:(?!{NEXT_RECORD})\S)++[ ]++
+                (?:(?P<value>{FLOAT})(?=[ \t\r]*+$)|(?:(?!{NEXT_RECORD})[^\r])++)"""
             ),
             build=event("monitor"),
             example="Batch:      16 fc1_output                     0.6322091",
