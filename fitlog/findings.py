@@ -114,16 +114,17 @@ class Doubts:
         }
         is_same = np.ones(len(rows.line), dtype=bool)
         is_same[0] = bool(self._last)
-        for name in names[:5]:
+        for name in ("file", "run", "node", "split"):
             is_same &= now[name] == before[name]
-        gap = is_same & (now["batch_start"] > before["batch_end"])
-        gap &= before["batch_start"] != MISSING
+        goes_on = now["epoch"] == before["epoch"]
+        start, known = now["batch_start"], before["batch_start"] != MISSING
+        gap = is_same & known & np.where(goes_on, start > before["batch_end"], start > 0)
         for one, at in _by_file(rows.file, gap):
-            epoch, end = now["epoch"][at[0]], before["batch_end"][at[0]]
-            text = (
-                f"batch {end} of epoch {epoch} is followed by a window from batch"
-                f" {now['batch_start'][at[0]]}"
-            )
+            first = at[0]
+            epoch, end = now["epoch"][first], before["batch_end"][first]
+            text = f"batch {end} of epoch {epoch} is followed by a window from batch {start[first]}"
+            if not goes_on[first]:
+                text = f"epoch {epoch} begins with a window from batch {start[first]}"
             self._file(one).gaps.meet(rows.line[at], text)
         self._last = {name: column[-1:] for name, column in now.items()}
 

@@ -161,3 +161,115 @@ def test_the_command_ends_with_0_and_gives_json_to_programs() -> None:
     assert [doubt["code"] for doubt in first["doubts"]] == ["restart"]
     assert second["doubts"][0]["code"] == "unread"
     assert second["doubts"][0]["remedy"]
+
+
+def test_a_file_that_is_no_log_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("hello\n")
+    (tmp_path / "b.log").write_text(speed(0, 0, 10, "inf") + "\n")
+    fitlog = Path(sysconfig.get_path("scripts")) / "fitlog"
+
+    done = subprocess.run([fitlog, "doctor", tmp_path], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "line 1: impossible-speed" in done.stdout
+    assert "no training record in its 1 lines" in done.stderr
+
+
+def test_windows_that_state_their_end_alone_are_timed_from_the_one_before() -> None:
+    lines = [
+        "Epoch[0] Batch [10]\tSpeed: 47827.00 samples/sec\tacc=0.500000",
+        "Epoch[0] Batch [20]\tSpeed: 827929.00 samples/sec\tacc=0.500000",
+        "Epoch[0] Time cost=6.400",
+    ]
+
+    assert doubts(START, *lines) == {"asynchronous-speed": 2}
+
+
+def test_the_batch_size_is_that_of_the_run_and_not_of_the_next_one() -> None:
+    other = START.replace("batch_size=32", "batch_size=2")
+
+    assert doubts(START, *whole(0), *whole(1), other) == {"restart": 12}
+
+
+def test_a_speed_that_thousands_of_workers_would_need_is_doubted() -> None:
+    lines = [speed(0, 0, 10, "300000.00"), speed(0, 10, 20, "300000.00")]
+
+    assert doubts(START, *lines, "Epoch[0] Time cost=22.000") == {"asynchronous-speed": 2}
+
+
+def test_an_epoch_whose_first_report_is_lost_is_doubted_but_not_the_beginning_of_a_log() -> None:
+    assert doubts(*whole(0), *whole(1)[1:]) == {"lost-lines": 6}
+    assert doubts(*whole(0)[1:], *whole(1)) == {}
+
+
+def test_validation_after_a_reset_is_doubted_also_where_it_is_a_number() -> None:
+    lines = [*whole(0)[:4], speed(0, 0, 10), speed(0, 10, 20), *whole(0)[4:]]
+
+    assert doubts(*lines) == {"evaluation-reset": 7}
+
+
+def test_running_means_are_no_residuals() -> None:
+    running = "Iter[0] Batch[{}] Train-acc=0.500000"
+
+    assert doubts(running.format(10), running.format(20), "Epoch[0] Train-acc=0.5") == {}
+    assert doubts(
+        "Epoch[0] Train-acc=0.5",  # an epoch without a report: all of it
+        "Epoch[1] Batch [10]\tSpeed: 9.50 samples/sec\tacc=0.500000",
+        "Epoch[1] Train-acc=0.5",
+    ) == {"residual-metric": 3}
+
+
+def test_an_exception_is_told_once_with_those_that_it_raised() -> None:
+    crash = ["Traceback (most recent call last):", '  File "train.py", line 3', "ValueError: no"]
+
+    assert doubts(*whole(0), *crash, "", *crash) == {"traceback": 6}
+
+
+def test_a_run_that_the_log_says_is_over_is_finished() -> None:
+    stop = ':::MLL 1571234567.250 run_stop: {"metadata": {"status": "success"}}'
+    aborted = ':::MLL 1571234567.250 run_stop: {"metadata": {"status": "aborted"}}'
+
+    assert statuses(START, *whole(0), stop) == ["finished"]  # of two epochs: it was good enough
+    assert statuses(START, *whole(0), aborted) == ["cut"]
+
+
+def test_a_crash_behind_the_last_epoch_cuts_the_run() -> None:
+    crash = "Traceback (most recent call last):"
+
+    assert statuses(*whole(0), *whole(1), crash) == ["cut"]
+    assert statuses(*whole(0), crash, *whole(1)) == ["finished"]
+    assert statuses(*whole(0), crash, START, *whole(0), *whole(1)) == ["restarted", "finished"]
+
+
+def test_the_workers_share_how_the_run_of_the_one_that_logs_ended() -> None:
+    starts = [f"Node[{rank}] {START}" for rank in range(3)]
+    epochs = [f"Node[0] {line}" for line in [*whole(0), *whole(1)]]
+
+    assert statuses(*starts, *epochs) == ["finished"] * 3
+    assert statuses(*starts, *epochs[:-1]) == ["cut"] * 3
+    assert statuses(*starts) == ["aborted"] * 3
+
+
+def test_epochs_without_an_end_are_whole_where_all_came_as_far() -> None:
+    report = "epoch: {} iter: {} metric: ('acc', 0.5)"
+    lines = [report.format(epoch, batch) for epoch in (0, 1, 2) for batch in (100, 200)]
+
+    assert statuses(*lines) == ["finished"]
+    assert statuses(*lines[:-1]) == ["cut"]
+
+
+def test_a_run_that_counts_steps_is_finished_with_the_last_one() -> None:
+    start = "Namespace(batch_size=32, num_steps=200)"
+    report = "[step {}]\tmlm_loss=7.84120\tmlm_acc=5.06311\tthroughput=88.6K tks/s\tlr=0.1 time=1.0"
+
+    assert statuses(start, report.format(99), report.format(199)) == ["finished"]
+    assert statuses(start, report.format(99)) == ["cut"]
+
+
+def test_epochs_that_count_from_1_are_as_many_as_were_to_be() -> None:
+    epochs = [*whole(1), *whole(2)]
+
+    assert statuses(START, *epochs) == ["finished"]
+    assert statuses(START.replace("num_epochs=2", "num_epochs=3"), *epochs) == ["cut"]
+    resumed = START.replace("num_epochs=2", "num_epochs=3, load_epoch=1")
+    assert statuses(resumed, *epochs) == ["finished"]

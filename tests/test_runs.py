@@ -187,3 +187,17 @@ def test_a_first_mean_that_is_logged_twice_is_a_mean_both_times() -> None:
     scopes = [row.record.scope for row in rows if isinstance(row.record, Metric)]
 
     assert scopes == ["running", "running", "running"]
+
+
+def test_reports_without_a_speed_that_begin_again_after_the_end_are_a_new_run() -> None:
+    report = "Iter[0] Batch[{}] Train-acc=0.500000"
+    lines = [report.format(0), report.format(10), "Epoch[0] Train-acc=0.500000", report.format(0)]
+
+    assert runs(*lines) == [0, 0, 0, 1]
+
+
+def test_an_epoch_that_ends_again_after_its_validation_is_a_new_run() -> None:
+    lines = ["Epoch[0] Train-acc=0.500000", "Epoch[0] Validation-acc=0.500000"]
+
+    assert runs(*lines, *lines) == [0, 0, 1, 1]
+    assert runs(*(line for line in lines for _ in range(2))) == [0, 0, 0, 0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from fitlog.sources import Source
     from fitlog.tables import RunLog
 
 app = typer.Typer(
@@ -23,7 +24,8 @@ app = typer.Typer(
 
 
 Logs = Annotated[
-    list[str], typer.Argument(metavar="LOG...", help="Log files, or - for standard input.")
+    list[str],
+    typer.Argument(metavar="LOG...", help="Log files, folders or globs, or - for standard input."),
 ]
 
 DialectFile = Annotated[
@@ -43,18 +45,29 @@ def _version(
 
 
 def read_each(logs: list[str], dialect_file: Path | None = None) -> Iterator[RunLog]:
-    """The logs one by one, with a bar for those who wait; each must hold a record."""
+    """The logs one by one, also those of folders and globs; each must hold a record."""
+    from fitlog.sources import find_logs
+
+    for source in find_logs(logs):
+        yield read_one(source, dialect_file)
+
+
+def read_one(source: Source, dialect_file: Path | None = None) -> RunLog:
+    """A log that holds a record, with a bar for those who wait.
+
+    Raises:
+        LogError: it cannot be read, or holds none.
+    """
     from fitlog.progress import shown_reading
     from fitlog.streams import no_records
     from fitlog.tables import read_log
 
-    for name in logs:
-        with shown_reading([name]) as progress:
-            log = read_log(name, dialect_file=dialect_file, progress=progress)
-        if not log.has_records:
-            reason = str(log.unparsed["reason"].iloc[0]) if len(log.unparsed) else ""
-            raise no_records(log.name, log.lines, reason)
-        yield log
+    with shown_reading([source]) as progress:
+        log = read_log(source, dialect_file=dialect_file, progress=progress)
+    if not log.has_records:
+        reason = str(log.unparsed["reason"].iloc[0]) if len(log.unparsed) else ""
+        raise no_records(log.name, log.lines, reason)
+    return log
 
 
 def require_one_stdin(logs: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import ReportFormat, Table, TableFormat
-from fitlog.cli.app import DialectFile, Logs, read_each, require_one_stdin, require_other_file
+from fitlog.cli.app import DialectFile, Logs, read_one, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -70,19 +70,34 @@ def doctor(
     form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
     dialect_file: DialectFile = None,
 ) -> None:
-    """Say what in training logs should not be trusted: the line, the reason, the remedy."""
+    """Say what in training logs should not be trusted: the line, the reason, the remedy.
+
+    Exits with 0 whatever it finds, and with 2 where a log is none; the others are examined all the
+    same.
+    """
     with user_errors():
         from fitlog.doctor import examine, format_examination
+        from fitlog.errors import LogError
         from fitlog.printable import printable
+        from fitlog.sources import find_logs
 
         require_one_stdin(logs)
-        found = [examine(log) for log in read_each(logs, dialect_file)]
+        found, errors = [], []
+        for source in find_logs(logs):
+            try:
+                found.append(examine(read_one(source, dialect_file)))
+            except LogError as error:
+                errors.append(error)
         if form is ReportFormat.JSON:
             import json
 
             typer.echo(json.dumps([one.to_dict() for one in found], indent=2))
-        else:
+        elif found:
             typer.echo(printable("\n".join(map(format_examination, found)), keep="\n"))
+        for other in errors[:-1]:
+            typer.echo(f"fitlog: {printable(str(other))}", err=True)
+        if errors:
+            raise errors[-1]
 
 
 def dialects(
