@@ -126,7 +126,8 @@ class Doubts:
             if not goes_on[first]:
                 text = f"epoch {epoch} begins with a window from batch {start[first]}"
             self._file(one).gaps.meet(rows.line[at], text)
-        self._last = {name: column[-1:] for name, column in now.items()}
+        # Copies: the tables take the columns over, and write a 0 where a number is missing.
+        self._last = {name: column[-1:].copy() for name, column in now.items()}
 
     def _add_metrics(self, rows: _Rows) -> None:
         file, line = rows.file, rows.line

@@ -48,6 +48,20 @@ def test_a_long_log_comes_in_many_parts() -> None:
     assert all(len(part) for part in parts)
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_the_warnings_are_as_many_whatever_table_is_asked_for(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "Epoch[{}] Batch [{}-{}]\tSpeed: 9.50 samples/sec\ta=0.500000\n"
+    text = "".join(line.format(*window) for window in [(0, 0, 10), (0, 10, 20), (0, 50, 60)])
+    monkeypatch.setattr("fitlog.reading._PART_BYTES", len(text) // 3)
+    stream = TableStream([text.encode()], table, with_file=False)
+
+    list(stream)
+
+    assert stream.warnings == len(read_log(text.encode()).warnings) == 1  # lost-lines
+
+
 def test_several_logs_are_told_apart_in_each_part() -> None:
     logs = [SAMPLES / "restarted.log", SAMPLES / "killed.log"]
 
