@@ -16,10 +16,10 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, Protocol, cast
 
 from fitlog.errors import LogError
 
@@ -33,6 +33,8 @@ _LOG_NAME: Final = re.compile(r"\.(?:log|txt|out)(?:\.[0-9]+)?(?:\.(?:gz|xz|bz2|
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
 _MAGICS: Final = (_GZIP, _XZ, _BZIP2, _ZSTD)
 _LONGEST_MAGIC: Final = 6
+_PACKED_BYTES: Final = 1 << 16
+_CUT: Final = "Compressed file ended before the end-of-stream marker was reached"  # as gzip says
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
@@ -107,33 +109,35 @@ def size_of(source: Source) -> int:
         return 0
 
 
+class _Decompressor(Protocol):
+    """What bz2's and lzma's have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
 class Opened:
     """A log that is open: `read` gives its text piece by piece, until there is none.
 
-    `damage` says what is wrong with it where the text ends too early. `is_compressed` says whether
-    the text is not the file's own bytes; `done` is how many of these were read.
+    `damage` says what is wrong with it where the text ends too early; `done` is how many bytes of
+    the file were read, which are not the text's where it is compressed.
     """
 
     def __init__(self, raw: io.BufferedReader, name: str) -> None:
         self.damage = ""
-        self._raw, self._name = raw, name
-        self._stream = _decompressed(raw, name)
+        self._name = name
+        self._stream, self._packed = _decompressed(raw, name)
         self._given = 0
 
     @property
-    def is_compressed(self) -> bool:
-        """Whether the text is not the file's own bytes."""
-        return self._stream is not self._raw
-
-    @property
     def done(self) -> int:
-        """The bytes of the file, as it lies there, that were read; of the text, for a pipe."""
-        if not self.is_compressed:
-            return self._given
-        try:
-            return self._raw.tell()
-        except OSError:
-            return self._given
+        """The bytes of the file, as it lies there, that were read."""
+        return self._given if self._packed is None else self._packed.done
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """What is at hand, `size` bytes at most; nothing at the end.
@@ -219,24 +223,96 @@ def is_compressed(head: bytes) -> bool:
     return head.startswith(_MAGICS)
 
 
-def _decompressed(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
-    """The stream's text; looking ahead leaves the bytes in place, for a pipe cannot be rewound."""
+class _Counted(io.BufferedIOBase):
+    """A stream's bytes, also those at its `head` that were taken from it already, counted."""
+
+    def __init__(self, stream: io.BufferedReader, head: bytes) -> None:
+        self.done = 0
+        self._stream, self._head = stream, head
+
+    def read1(self, size: int = -1, /) -> bytes:
+        piece, self._head = self._head[:size], self._head[size:]
+        piece = piece or self._stream.read1(size)
+        self.done += len(piece)
+        return piece
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self.read1(-1 if size is None else size)  # the decompressors take what comes
+
+
+class _Members(io.RawIOBase):
+    """The text of compressed files that lie one behind the other, as bzip2 and xz have them.
+
+    `BZ2File` and `LZMAFile` drop without a word what is damaged behind the first of them.
+    """
+
+    def __init__(self, packed: _Counted, new: Callable[[], _Decompressor]) -> None:
+        self._packed, self._new = packed, new
+        self._member = new()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        text = b""
+        while not text:
+            data = b""
+            if self._member.eof:
+                data = self._member.unused_data.lstrip(b"\0")  # padding
+                while not data:
+                    piece = self._packed.read(_PACKED_BYTES)
+                    if not piece:
+                        return 0
+                    data = piece.lstrip(b"\0")
+                self._member = self._new()
+            elif self._member.needs_input:
+                data = self._packed.read(_PACKED_BYTES)
+                if not data:
+                    raise EOFError(_CUT)
+            text = self._member.decompress(data, len(buffer))
+        buffer[: len(text)] = text
+        return len(text)
+
+
+def _decompressed(
+    stream: io.BufferedReader, name: str
+) -> tuple[io.BufferedIOBase, _Counted | None]:
+    """The stream's text, and where it is compressed, what counts the bytes of the file."""
     try:
-        head = stream.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
+        head, is_taken = _head(stream)
     except OSError as error:
         raise LogError(f"cannot be read: {_reason(error)}", path=name) from None
+    packed = _Counted(stream, head if is_taken else b"")
     if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=stream)
+        return gzip.GzipFile(fileobj=packed), packed
     if head.startswith(_XZ):
-        return lzma.LZMAFile(stream)
+        return io.BufferedReader(_Members(packed, lzma.LZMADecompressor)), packed
     if head.startswith(_BZIP2):
-        return bz2.BZ2File(stream)
+        return io.BufferedReader(_Members(packed, bz2.BZ2Decompressor)), packed
     if head.startswith(_ZSTD):
-        return _zstd(stream, name)
-    return stream
+        return _zstd(packed, name), packed
+    return packed if is_taken else stream, None
 
 
-def _zstd(stream: io.BufferedReader, name: str) -> io.BufferedIOBase:
+def _head(stream: io.BufferedReader) -> tuple[bytes, bool]:
+    """The first bytes, and whether they were taken: a pipe may give less than tells, at first.
+
+    Looking ahead leaves the bytes in place, for a pipe cannot be rewound.
+    """
+    head = stream.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC]
+    if not _may_become_magic(head):
+        return head, False
+    head = stream.read1(_LONGEST_MAGIC)
+    while _may_become_magic(head) and (more := stream.read1(_LONGEST_MAGIC - len(head))):
+        head += more
+    return head, True
+
+
+def _may_become_magic(head: bytes) -> bool:
+    return bool(head) and any(len(head) < len(m) and m.startswith(head) for m in _MAGICS)
+
+
+def _zstd(stream: _Counted, name: str) -> io.BufferedIOBase:
     try:
         zstd = importlib.import_module(_ZSTD_MODULE)
     except ImportError:

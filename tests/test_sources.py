@@ -9,6 +9,7 @@ import lzma
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,61 @@ def test_a_compressed_log_that_ends_early_gives_what_it_holds(
 
     assert 10_000 < len(log.events) < 80_000
     assert log.warnings["code"].tolist() == ["damaged"]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])
+def test_what_lies_behind_a_compressed_log_is_read_or_doubted(
+    compress: Callable[[bytes], bytes],
+) -> None:
+    first, padding = compress(b"Epoch[0] Time cost=1.000\n"), b"\0" * 512
+    second = compress(b"Epoch[1] Time cost=2.000\n")
+    broken = bytearray(second)
+    broken[len(second) // 2] ^= 0xFF
+
+    assert len(read_log(first + second).events) == 2
+    assert len(read_log(first + padding + second + padding).events) == 2
+    for behind in (bytes(broken), second[:-9], second[:3], b"garbage\n", padding + b"garbage\n"):
+        log = read_log(first + behind)
+
+        assert log.events["value"].tolist()[:1] == [1.0]
+        assert log.warnings["code"].tolist() == ["damaged"]
+
+
+class Slow(io.RawIOBase):
+    """A pipe that gives one byte at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._left.read(1)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, bz2.compress])
+@pytest.mark.parametrize("text", [TEXT[:58], b"BEpoch[0] Time cost=1.000\n", b"BZ", b""])
+def test_a_pipe_that_gives_little_at_a_time_is_read_as_any(
+    text: bytes, compress: Callable[[bytes], bytes]
+) -> None:
+    log = read_log(io.BufferedReader(Slow(compress(text))))
+
+    assert (log.lines, len(log.events)) == (len(text.splitlines()), text.count(b"cost"))
+
+
+def test_what_unpacks_to_absurdly_much_is_bounded_also_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fitlog.sources._ALWAYS_BYTES", 1 << 20)
+    bomb = b"Epoch[0] Time cost=1.000\n" + b"\n" * (60 << 20)
+
+    log = read_log(io.BufferedReader(Slow(bz2.compress(bomb))))
+
+    assert log.lines < 4 << 20
+    assert "unpacks to more than 250 times its size" in log.warnings["text"].iloc[0]
 
 
 def test_a_compressed_log_damaged_from_its_start_is_an_error() -> None:
