@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Final
 
 from fitlog.errors import LogError
 from fitlog.reading import all_dialects
-from fitlog.sources import CHUNK_BYTES, Source, is_compressed, name_of, open_file, opened
+from fitlog.sources import (
+    CHUNK_BYTES,
+    Opened,
+    Source,
+    is_compressed,
+    name_of,
+    open_file,
+    opened,
+)
 from fitlog.tables import ROW_TABLES, as_frame
 from fitlog_parsers import Columns, Entry, Finding, LogReader
 
@@ -94,21 +102,53 @@ def follow_table(
         is_first = False
 
 
+class Patience:
+    """A wait between two looks at a log that ends with Ctrl-C, and so does a read that blocks."""
+
+    def __init__(self, seconds: float = _POLL_SECONDS) -> None:
+        self.is_interrupted = False
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._blocks = False
+
+    def __call__(self) -> bool:
+        """Wait, and say whether to go on."""
+        return not self._stop.wait(self._seconds)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: what was read is dealt with, but nothing is waited for."""
+        self.is_interrupted = True
+        self._stop.set()
+        if self._blocks:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Ctrl-C raises KeyboardInterrupt in here, also one that came before."""
+        self._blocks = True
+        try:
+            if self.is_interrupted:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._blocks = False
+
+
 @contextlib.contextmanager
-def until_interrupted(seconds: float = _POLL_SECONDS) -> Iterator[Wait]:
+def until_interrupted(seconds: float = _POLL_SECONDS) -> Iterator[Patience]:
     """A wait that ends with Ctrl-C; a second Ctrl-C interrupts whatever is going on."""
-    stop = threading.Event()
+    patience = Patience(seconds)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
-        stop.set()
+        patience.interrupt()
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield lambda: not stop.wait(seconds)
+        yield patience
     finally:
         signal.signal(signal.SIGINT, before)
-    if stop.is_set():
+    if patience.is_interrupted:
         raise KeyboardInterrupt
 
 
@@ -119,24 +159,50 @@ def _wait() -> bool:
 
 def _follow(source: Source, reader: LogReader, wait: Wait) -> Iterator[list[Entry]]:
     if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == "-":
-        with opened(source) as log:
-            while piece := log.read():
+        with _opened_log(source, wait) as log:
+            while piece := _read(log, wait):
                 yield reader.feed(piece)
         if log.damage:
             raise LogError(f"is damaged: {log.damage}", path=name_of(source))
         yield reader.close()
         return
-    with contextlib.closing(_Tail(source)) as tail:
+    with _interruptible(wait):  # a pipe opens when somebody writes
+        tail = _Tail(source)
+    with contextlib.closing(tail):
         while True:
             if turned := tail.turn():
                 yield reader.begin_anew(turned, _TEXTS[turned])
-            elif piece := tail.read():
+            elif piece := _read(tail, wait):
                 yield reader.feed(piece)
             elif tail.is_endless and wait():
                 continue
             else:
                 break
     yield reader.close()
+
+
+def _read(log: Opened | _Tail, wait: Wait) -> bytes:
+    """The next piece; nothing at the end, and where Ctrl-C comes meanwhile, or came before."""
+    try:
+        with _interruptible(wait):
+            return log.read()
+    except KeyboardInterrupt:
+        if isinstance(wait, Patience):
+            return b""
+        raise
+
+
+def _interruptible(wait: Wait) -> contextlib.AbstractContextManager[None]:
+    return wait.interruptible() if isinstance(wait, Patience) else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _opened_log(source: Source, wait: Wait) -> Iterator[Opened]:
+    """As `opened`, which looks at the first bytes, and waits for them."""
+    with contextlib.ExitStack() as stack:
+        with _interruptible(wait):
+            log = stack.enter_context(opened(source))
+        yield log
 
 
 class _Tail:
@@ -175,6 +241,8 @@ class _Tail:
         try:
             there = os.stat(self._path)  # noqa: PTH116  # a path may be any PathLike
         except OSError:  # moved away, and the next one is not there yet
+            return ""
+        if not stat.S_ISREG(there.st_mode):  # a folder or a pipe is no next one
             return ""
         here = os.fstat(self._file.fileno())
         if not os.path.samestat(there, here):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -224,6 +225,50 @@ def test_the_command_prints_rows_as_they_come_until_ctrl_c(log: Path) -> None:
     assert rows == ["0,,0,0,10,train,100.0,,1\n", "0,,0,10,20,train,200.0,,2\n"]
     assert rest in ("", "0,,1,0,10,train,300.0,,3\n")  # as far as it was seen before Ctrl-C
     assert (process.returncode, errors) == (130, "fitlog: interrupted\n")
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_one_ctrl_c_ends_the_reading_of_a_pipe_with_what_was_held_back(
+    idle: bool, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "fitlog", "parse", str(pipe), "--table", "speed", "--follow"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        with pipe.open("wb", buffering=0) as writer:
+            writer.write((line(0, 0, 100.0) + line(0, 10, 200.0) + line(1, 0, 300.0)).encode())
+            seen = [process.stdout.readline() for _ in range(3)]
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(BrokenPipeError):
+                while not idle:
+                    writer.write(line(1, 10, 300.0).encode())
+            rest, errors = process.communicate(timeout=60)
+
+    assert seen[1:] == ["0,,0,0,10,train,100.0,,1\n", "0,,0,10,20,train,200.0,,2\n"]
+    assert rest.startswith("0,,1,0,10,train,300.0,,3\n")
+    assert process.returncode == 130
+    assert errors.endswith("fitlog: interrupted\n")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_log_in_the_place_of_which_there_is_no_file_is_waited_for(
+    make: Callable[[Path], None], log: Path
+) -> None:
+    def replace() -> None:
+        log.unlink()
+        make(log)
+
+    def come_back() -> None:
+        log.rename(log.with_suffix(".old"))
+        log.write_text(line(0, 10, 200.0), encoding="utf-8")
+
+    entries = list(follow_log(log, wait=after(replace, come_back)))
+
+    assert speeds(entries) == [(1, 100.0), (2, 200.0)]
+    assert findings(entries) == [("rotated", 2)]
 
 
 @pytest.mark.parametrize(
