@@ -178,6 +178,50 @@ def test_output_that_cannot_be_written_is_an_error(command: str) -> None:
     assert done.stderr == "fitlog: cannot use standard output: No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("parse no.log 2> /dev/full", 2),
+        ("parse no.log 2> >(exec 0<&-)", 2),
+        (f"check no.log --baseline {SAMPLES}/lenet-1.log 2> >(exec 0<&-)", 2),
+        (f"check no.log --baseline {SAMPLES}/lenet-1.log 2> /dev/full", 2),
+        (f"parse {SAMPLES}/killed.log 2> /dev/full", 0),
+        ("parse --no-such-option 2> /dev/full", 2),
+        ("--help > /dev/full", 2),
+        ("--version > /dev/full", 2),
+    ],
+)
+def test_that_nobody_hears_a_message_changes_no_exit_code(command: str, exit_code: int) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m fitlog {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == exit_code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_is_full_is_an_error_without_a_buffer_too(tmp_path: Path) -> None:
+    command = f"ulimit -f 1; {sys.executable} -m fitlog parse {SAMPLES}/long.log --table speed"
+
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --format csv > out.csv"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == "fitlog: cannot use standard output: File too large\n"
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_a_closed_stream_is_no_traceback(closed: str) -> None:
     done = subprocess.run(

@@ -6,15 +6,20 @@ Whatever a command needs is imported when it runs: `fitlog --help` loads none of
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
+from typing import Any, TextIO
+
+import typer
 
 from fitlog.cli.app import app
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
 from fitlog.cli.showing import plot
+from fitlog.endings import user_errors
 
 for command in (run, parse, doctor, dialects, plot, check):
     app.command()(command)
@@ -22,9 +27,52 @@ for command in (run, parse, doctor, dialects, plot, check):
 
 def main() -> None:
     """Run the command line."""
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:  # closed by whoever started the command
-            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good
-        # A name that the terminal's encoding lacks is written out; it is no reason to fail.
-        getattr(sys, stream).reconfigure(errors="backslashreplace")
-    app()
+    sys.stdout = _stream(sys.stdout)
+    sys.stderr = _stream(sys.stderr, unfailing=True)
+    try:
+        app()
+    except OSError as error:  # of the help's output; a command has dealt with its own
+        try:
+            with user_errors():
+                raise error
+        except typer.Exit as end:
+            raise SystemExit(end.exit_code) from None
+
+
+class _Unfailing(io.RawIOBase):
+    """Where messages go: that nobody can hear them changes no exit code."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def write(self, data: Any, /) -> int | None:
+        try:
+            return self._raw.write(data)
+        except OSError:
+            return len(data)
+
+
+def _stream(stream: Any, *, unfailing: bool = False) -> TextIO:
+    """A buffered stream in the place of one that may be closed, or unbuffered.
+
+    Unbuffered (`PYTHONUNBUFFERED`), what does not fit on a disk would be lost without an error. A
+    name that the terminal's encoding lacks is written out; it is no reason to fail.
+    """
+    if stream is None:  # closed by whoever started the command
+        return Path(os.devnull).open("w", encoding="utf-8", errors="backslashreplace")
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Unfailing(raw) if unfailing else raw),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=unfailing or stream.isatty(),
+    )
