@@ -187,42 +187,45 @@ class Block:
         speeds, canonical = len(self.speeds.line), len(self.speeds.line) + len(self.epochs.line)
         closing: dict[str, float] | None = None  # what ended an epoch, behind its windows
         closing_epoch = last_group = MISSING
+
+        def finish() -> None:
+            if closing and len(closing) > 1:
+                stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
+
         for head in self._heads():
             payload = (self, len(stretches))
             line, epoch = head.line, head.epoch
-            if head.group != last_group:
-                closing, last_group = None, head.group
+            is_closing = head.source < canonical and head.code == Kind.CLOSING
+            values: tuple[tuple[str, float], ...] = ()
+            if is_closing:
+                name, value = self._closing(head.source - speeds)
+                is_same = head.group == last_group and epoch == closing_epoch
+                if closing and is_same and name not in closing:
+                    closing[name] = value
+                    lengths[-1] += 1
+                    continue
+                values = ((name, value),)
+            finish()
             if head.source >= canonical:
                 stretch = self._summaries[head.source - canonical]._replace(payload=payload)
                 closing = None
+            elif is_closing:
+                starts = closing is not None and not closing and is_same
+                closing = {name: value} if starts else None
+                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
             elif head.code == Kind.WINDOW:
-                stretch = Stretch(
-                    Kind.WINDOW,
-                    line,
-                    epoch,
-                    payload,
-                    (_window(head.window), _window(head.last_window)),
-                    head.from_zero,
-                    head.means,
-                )
+                bounds = _window(head.window), _window(head.last_window)
+                flags = head.from_zero, head.means
+                stretch = Stretch(Kind.WINDOW, line, epoch, payload, bounds, *flags)
                 closing, closing_epoch = {}, epoch
-            elif head.code == Kind.VALIDATION:
+            else:
                 stretch = Stretch(Kind.VALIDATION, line, epoch, payload)
                 closing = None
-            else:
-                name, value = self._closing(head.source - speeds)
-                if closing and epoch == closing_epoch and name not in closing:
-                    closing[name] = value
-                    stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
-                    lengths[-1] += 1
-                    continue
-                starts = closing is not None and not closing and epoch == closing_epoch
-                closing = {name: value} if starts else None
-                values = ((name, value),)
-                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
+            last_group = head.group
             stretches.append(stretch)
             groups.append(head.group)
             lengths.append(head.length)
+        finish()
         return stretches, groups
 
     def _heads(self) -> Iterator[_Head]:

@@ -36,6 +36,7 @@ class Look:
     begins: Begins
     canonical: Canonical
     index: RuleIndex | None
+    is_ascii: bool = False
 
     @classmethod
     def nothing(cls) -> Look:
@@ -59,9 +60,13 @@ class Look:
         wanted = accepted & ~self.begins.known[first:last]
         rest = np.flatnonzero(~accepted)
         starts, ends = self.starts[first:last][rest], self.ends[first:last][rest]
-        is_interesting, data = self.index.is_interesting, self.data
+        search, data = self.index.interesting_ascii.search, self.data
         spans = zip(rest.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        wanted[[i for i, start, end in spans if is_interesting(data, start, end, end)]] = True
+        if self.is_ascii:
+            wanted[[i for i, start, end in spans if search(data, start, end)]] = True
+        else:
+            is_interesting = self.index.is_interesting
+            wanted[[i for i, start, end in spans if is_interesting(data, start, end, end)]] = True
         lines: list[int] = (np.flatnonzero(wanted) + first).tolist()
         return lines
 
@@ -103,7 +108,7 @@ class Engine:
             begins.begin[np.searchsorted(ends, torn)] = -1
         self._leave_odd_prefixes(data, starts, ends, begins)
         canonical = self._lockstep.read(data, begins.begin, len(ends))
-        return Look(data, starts, ends, begins, canonical, self._index)
+        return Look(data, starts, ends, begins, canonical, self._index, text.isascii())
 
     def _find_begins(self, data: bytes, starts: Ints, ends: Ints) -> Begins:
         """Where records begin; a prefix that is new is learned from its first line."""

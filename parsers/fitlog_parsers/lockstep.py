@@ -341,26 +341,26 @@ class Lockstep:
         todo: Ints | None = None  # the lines not matched so far; None for all
         codes = np.zeros(0, dtype="i8")
         behind = cursor
+        begin = self._words[cursor]  # of the lines in `todo`
         order = list(usual)
         failed: list[Ints] = []
         while True:
             for code in order:
                 tried.add(code)
                 literal = self._literals[code]
-                at = cursor if todo is None else cursor[todo]
-                hit = stands(self._data, at, literal.words)
+                hit = self._hits(literal, begin, cursor if todo is None else cursor[todo])
+                if hit is None:
+                    continue
                 if todo is None:
                     if hit.all():
                         return self._metric_or_code(code, slot), cursor + len(literal.text), None
-                    if not hit.any():
-                        continue
                     codes = np.where(hit, code, -1)
                     behind = cursor + np.where(hit, len(literal.text), 0)
-                    todo = np.flatnonzero(~hit)
+                    todo, begin = np.flatnonzero(~hit), begin[~hit]
                 else:
                     codes[todo[hit]] = code
                     behind[todo[hit]] += len(literal.text)
-                    todo = todo[~hit]
+                    todo, begin = todo[~hit], begin[~hit]
                 if not len(todo) and not failed:
                     self._prefer(usual, int(codes[-1]))
                     return self._metrics_or_codes(codes, slot), behind, None
@@ -372,7 +372,7 @@ class Lockstep:
                 learned = self._learn(int(cursor[todo[0]]), is_field=is_field)
                 if learned is None or learned in tried:
                     failed.append(todo[:1])
-                    todo = todo[1:]
+                    todo, begin = todo[1:], begin[1:]
                 else:
                     usual.append(learned)
                     order = [learned]
@@ -383,6 +383,22 @@ class Lockstep:
             ok[lanes] = False
             codes[lanes] = 0
         return self._metrics_or_codes(codes, slot), behind, ok
+
+    def _hits(self, literal: _Literal, begin: Words, cursor: Ints) -> Bools | None:
+        """Where the literal stands; None for nowhere. `begin` are the words at the cursors."""
+        word, mask = literal.words[0]
+        hit: Bools = (begin if mask is None else begin & mask) == word
+        if not hit.any():
+            return None
+        if len(literal.words) > 1:
+            where = np.flatnonzero(hit)
+            rest = stands(self._data, cursor[where] + 8, literal.words[1:])
+            if rest.all():
+                return hit
+            hit[where] = rest
+            if not rest.any():
+                return None
+        return hit
 
     def _metric_or_code(self, code: int, slot: int) -> int:
         return code if slot < 0 else self._literals[code].metric
