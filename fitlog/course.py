@@ -89,10 +89,6 @@ class Epoch:
         """Whether it was evaluated."""
         return any(code % 2 == VALIDATION for code in self.codes)
 
-    def value(self, code: int) -> float | None:
-        """What was said last."""
-        return self.values[self.codes.index(code)] if code in self.codes else None
-
 
 def value_code(split: Any, metric: Any) -> Any:
     """One code of two: small integers take no memory of their own."""

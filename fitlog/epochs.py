@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fitlog.course import Course, Key, Place, Rates, value_code
+from fitlog.course import Course, Epoch, Key, Place, Rates, value_code
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SPLITS
 
@@ -38,13 +38,28 @@ def epoch_table(course: Course) -> dict[str, Any]:
         "batches": _integers(epoch.batches for epoch in epochs),
         "lr": _floats(_learning_rates(course, keys)),
     }
-    used = {code for epoch in epochs for code in epoch.codes}
-    for which, split in enumerate(SPLITS):
-        for metric, name in enumerate(course.names):
-            code = value_code(which, metric)
-            if code in used:
-                table[f"{split}-{name}"] = _floats(epoch.value(code) for epoch in epochs)
+    table.update(_whole_values(epochs, course.names))
     return table
+
+
+def _whole_values(epochs: list[Epoch], names: list[str]) -> dict[str, pd.arrays.FloatingArray]:
+    """A column for each split and metric of whole epochs, by the metrics' order of appearance."""
+    import pandas as pd
+
+    count = len(epochs)
+    columns: dict[int, tuple[Any, Any]] = {}
+    for row, epoch in enumerate(epochs):
+        for code, value in zip(epoch.codes, epoch.values, strict=True):
+            if code not in columns:
+                columns[code] = np.zeros(count), np.ones(count, dtype=bool)
+            values, missing = columns[code]
+            values[row], missing[row] = value, False
+    return {
+        f"{split}-{name}": pd.arrays.FloatingArray(*columns[value_code(which, metric)])
+        for which, split in enumerate(SPLITS)
+        for metric, name in enumerate(names)
+        if value_code(which, metric) in columns
+    }
 
 
 def _learning_rates(course: Course, keys: list[Key]) -> list[float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fitlog.errors import LogError
 from fitlog.sources import CHUNK_BYTES, Opened, Source, name_of, opened
@@ -19,10 +19,15 @@ from fitlog_parsers import (
     load_dialect,
 )
 
+if TYPE_CHECKING:
+    from fitlog_parsers.engine import Engine
+
 Progress = Callable[[int], None]
 
 # So much text at a time is read: the fast reader is slow on little, and much takes memory.
 _PART_BYTES = CHUNK_BYTES
+# Logs that are smaller than this are read together.
+_SMALL_BYTES: Final = 1 << 18
 
 
 class Reader(Protocol):
@@ -55,9 +60,6 @@ class Reader(Protocol):
         """Read what is left."""
 
 
-_NewReader = Callable[[], Reader]
-
-
 def read_columns(
     sources: Sequence[Source],
     *,
@@ -81,10 +83,11 @@ def read_columns(
         DialectFileError: the file, or an installed package, describes none.
     """
     columns = Columns()
-    new_reader = _readers(columns, all_dialects(dialect, dialect_file), bulk=bulk)
-    for _ in _read(sources, columns, new_reader, progress):
+    dialects = all_dialects(dialect, dialect_file)
+    for _ in _Reading(columns, dialects, bulk=bulk, progress=progress).read(sources):
         pass
-    _collect(columns, bulk=bulk)
+    if bulk:
+        _collect(columns)
     return columns
 
 
@@ -104,10 +107,10 @@ def read_parts(
         LogError, UnknownDialectError, DialectFileError: as `read_columns`, when it comes to it.
     """
     columns = Columns()
-    new_reader = _readers(columns, all_dialects(dialect, dialect_file), bulk=True)
-    for _ in _read(sources, columns, new_reader, progress):
+    dialects = all_dialects(dialect, dialect_file)
+    for _ in _Reading(columns, dialects, bulk=True, progress=progress).read(sources):
         part = columns.take()
-        _collect(part, bulk=True)
+        _collect(part)
         yield part
 
 
@@ -129,45 +132,95 @@ def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[D
     return (*own, *installed_dialects())
 
 
-def _readers(columns: Columns, dialects: tuple[Dialect, ...], *, bulk: bool) -> _NewReader:
-    """What makes the reader of each log."""
-    if not bulk:
-        return lambda: ColumnReader(columns, dialects)
-    from fitlog_parsers.bulk import BulkReader, new_engine
+class _Reading:
+    """Reads sources into columns; `read` comes back about every megabyte.
 
-    engine = new_engine()
-    return lambda: BulkReader(columns, dialects, engine)
+    In bulk, small logs wait for each other, and are read as one text.
+    """
 
+    def __init__(
+        self,
+        columns: Columns,
+        dialects: tuple[Dialect, ...],
+        *,
+        bulk: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._columns, self._dialects, self._progress = columns, dialects, progress
+        self._engine = _new_engine(dialects) if bulk else None
+        self._waiting: list[tuple[str, bytes]] = []
+        self._files_done = 0
 
-def _collect(columns: Columns, *, bulk: bool) -> None:
-    if bulk:
-        from fitlog_parsers.rows import collect
+    def read(self, sources: Sequence[Source]) -> Iterator[None]:
+        """Read them one after the other."""
+        for source in sources:
+            try:
+                with opened(source) as log:
+                    yield from self._read_one(name_of(source), log)
+            except LogError:
+                yield from self._read_waiting()  # what came before is not lost
+                raise
+        yield from self._read_waiting()
 
-        collect(columns)
-
-
-def _read(
-    sources: Sequence[Source],
-    columns: Columns,
-    new_reader: _NewReader,
-    progress: Progress | None,
-) -> Iterator[None]:
-    """Read the sources into the columns, and come back after each megabyte."""
-    files_done = 0
-    for source in sources:
-        columns.begin_file(name_of(source))
-        reader = new_reader()
-        with opened(source) as log:
-            while piece := log.read_whole(_PART_BYTES):
-                reader.feed(piece)
-                if progress is not None:
-                    progress(files_done + log.done)
-                yield
-            files_done += log.done
+    def _read_one(self, name: str, log: Opened) -> Iterator[None]:
+        piece = log.read_whole(_PART_BYTES)
+        if self._can_wait(piece, log):
+            self._waiting.append((name, piece))
+            self._tell(log)
+            self._files_done += log.done
+            if sum(len(text) for _, text in self._waiting) >= _PART_BYTES:
+                yield from self._read_waiting()
+            return
+        yield from self._read_waiting()
+        self._columns.begin_file(name)
+        reader = self._new_reader()
+        while piece:
+            reader.feed(piece)
+            self._tell(log)
+            yield
+            piece = log.read_whole(_PART_BYTES)
+        self._files_done += log.done
         reader.close()
-        columns.end_file(reader)
-        _check(reader, log, columns)
+        self._columns.end_file(reader)
+        _check(reader, log, self._columns)
         yield
+
+    def _can_wait(self, piece: bytes, log: Opened) -> bool:
+        """Whether this is the whole of a small log, and nothing is wrong with it."""
+        is_small = len(piece) < min(_PART_BYTES, _SMALL_BYTES)  # or there may be more of it
+        is_sound = not log.damage and b"\0" not in piece
+        return self._engine is not None and self._engine.has_canonical and is_small and is_sound
+
+    def _read_waiting(self) -> Iterator[None]:
+        if self._waiting and self._engine is not None:
+            from fitlog_parsers.bulk import read_together
+
+            read_together(self._columns, self._waiting, self._dialects, self._engine)
+            self._waiting = []
+            yield
+
+    def _new_reader(self) -> Reader:
+        if self._engine is None:
+            return ColumnReader(self._columns, self._dialects)
+        from fitlog_parsers.bulk import BulkReader
+
+        return BulkReader(self._columns, self._dialects, self._engine)
+
+    def _tell(self, log: Opened) -> None:
+        if self._progress is not None:
+            self._progress(self._files_done + log.done)
+
+
+def _new_engine(dialects: tuple[Dialect, ...]) -> Engine:
+    from fitlog_parsers.engine import Engine
+
+    return Engine(dialects)
+
+
+def _collect(columns: Columns) -> None:
+    from fitlog_parsers.rows import collect
+
+    collect(columns)
 
 
 def _check(reader: Reader, log: Opened, columns: Columns) -> None:

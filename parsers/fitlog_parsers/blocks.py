@@ -1,19 +1,19 @@
-"""A block of lines on its way to columns: its items, and the stretches that they form.
+"""A block of lines on its way to the columns: its items, and the stretches that they form.
 
 An item is a canonical line, or the records that the rules found in one place of another line.
 Items are in the order of the lines. They get their runs from each node's `RunTracker`, which may
-settle some of them only when it has seen lines of a later block; `rows` then writes them.
+settle some of them only when it has seen lines of a later block; `rows` then writes them. The lines
+of a block may be of one file, or of many small ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Bools, Canonical, Epochs, Ints
+from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Canonical, Ints
 from fitlog_parsers.columns import MISSING, or_missing
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.records import Event, Record, Speed
@@ -39,33 +39,33 @@ class NodeState:
         self.last_speed: tuple[Any, ...] = ()
 
 
-class Item(NamedTuple):
-    """Records that the rules found; `time` and `node` may be MISSING."""
+# The nodes of each file, by its number.
+Nodes = Mapping[int, dict[int, NodeState]]
 
-    line: int
+
+class Lines(NamedTuple):
+    """For each line of a block: its file, its number there, and its time and node, or MISSING."""
+
+    file: Ints
+    number: Ints
+    time: Ints
+    node: Ints
+
+
+class Item(NamedTuple):
+    """Records that the rules found in the line `at` of a block; time and node may be MISSING."""
+
+    at: int
     time: int
     node: int
     records: tuple[Record, ...]
-
-
-@dataclass(slots=True)
-class Share:
-    """One node's part of a block: its items, which of them its tracker saw, and the stretches.
-
-    `lengths` are the numbers of items in the stretches, the first of which has the number `first`.
-    """
-
-    state: NodeState
-    items: Ints
-    seen: Bools
-    first: int
-    lengths: list[int]
 
 
 class _Head(NamedTuple):
     """The first item of a stretch, and what is needed of its last one."""
 
     length: int
+    group: int
     code: int
     epoch: int
     source: int
@@ -77,24 +77,26 @@ class _Head(NamedTuple):
 
 
 class Block:
-    """The items of some lines, `first` being the number of the first line.
+    """The items of some lines.
 
-    `times` and `nodes` hold those of each line; `found` are the items that are not canonical;
-    `names` are the metrics' names by the codes of `canonical`; `data` is the text.
+    `found` are the items that are not canonical, in the order of the lines; `names` are the
+    metrics' names by the codes of `canonical`; `data` is the text.
 
-    The arrays `line`, `time`, `node`, `kind`, `epoch`, `start`, `end` (batch bounds), `speed`,
-    `leads` (whether the first record is a speed), `lead_start`, `lead_end` (its bounds) and
-    `evaluated` (whether the rule says validation) have a row for each item; integers are MISSING
-    where there is none. `order` says where each item comes from: the canonical speeds, then the
-    canonical lines of epochs, then `found`. `unsettled` counts the stretches that have no place.
+    The arrays `at` (the line of the block), `file`, `line` (its number), `time`, `node`, `kind`,
+    `epoch`, `start`, `end` (batch bounds), `speed`, `leads` (whether the first record is a speed),
+    `lead_start`, `lead_end` (its bounds) and `evaluated` (whether the rule says validation) have a
+    row for each item; integers are MISSING where there is none. `order` says where each item comes
+    from: the canonical speeds, then the canonical lines of epochs, then `found`.
+
+    `items` are the items again, those of each node together, `group` the number of the node's
+    state in `states`; `seen` says which of them their tracker saw, `lengths` how many of those are
+    in each stretch. `unsettled` counts the stretches that have no place.
     """
 
     def __init__(
         self,
-        first: int,
+        lines: Lines,
         canonical: Canonical,
-        times: Ints,
-        nodes: Ints,
         found: list[Item],
         names: list[str],
         data: bytes,
@@ -102,10 +104,20 @@ class Block:
         speeds, epochs = canonical.speeds, canonical.epochs
         self.speeds, self.epochs = speeds, epochs
         self.found, self.names, self.data = found, names, data
-        self.shares: list[Share] = []
+        self.states: list[NodeState] = []
         self.placed: list[Placed | None] = []
         self.unsettled = 0
-        self._summaries = [summarise(item.line, item.records, None) for item in found]
+        count = len(epochs.line)
+        missing = np.full(count, MISSING)
+        starts = np.where(speeds.batch_start < 0, MISSING, speeds.batch_start)
+        at = _join(speeds.line, epochs.line, [item.at for item in found])
+        self.order = order = np.argsort(at, kind="stable")
+        self.at = at = at[order]
+        self.file, self.line = lines.file[at], lines.number[at]
+        numbers = lines.number[[item.at for item in found]].tolist() if found else []
+        self._summaries = [
+            summarise(line, item.records, None) for line, item in zip(numbers, found, strict=True)
+        ]
         windows = [
             summary.windows[0] if summary.windows else Window(None, MISSING, None)
             for summary in self._summaries
@@ -113,14 +125,9 @@ class Block:
         leads = [item.records[0] for item in found]
         rates = [lead.samples_per_sec if isinstance(lead, Speed) else np.nan for lead in leads]
         evaluated = [not isinstance(lead, Event) and lead.split == "validation" for lead in leads]
-        count = len(epochs.line)
-        missing = np.full(count, MISSING)
-        starts = np.where(speeds.batch_start < 0, MISSING, speeds.batch_start)
-        line = _join(speeds.line + first, epochs.line + first, [item.line for item in found])
-        self.order = order = np.argsort(line, kind="stable")
-        self.line = line[order]
-        self.time = _join(times[speeds.line], times[epochs.line], [i.time for i in found])[order]
-        self.node = _join(nodes[speeds.line], nodes[epochs.line], [i.node for i in found])[order]
+        time, node = lines.time, lines.node
+        self.time = _join(time[speeds.line], time[epochs.line], [i.time for i in found])[order]
+        self.node = _join(node[speeds.line], node[epochs.line], [i.node for i in found])[order]
         kinds = [int(summary.kind) for summary in self._summaries]
         self.kind = _join(np.zeros(len(speeds.line), "i8"), _KINDS[epochs.kind], kinds)[order]
         own_epochs = [or_missing(summary.epoch) for summary in self._summaries]
@@ -137,85 +144,101 @@ class Block:
         yes, no = np.ones(len(speeds.line), dtype=bool), np.zeros(count, dtype=bool)
         self.leads = _join(yes, no, [isinstance(lead, Speed) for lead in leads])[order]
         self.evaluated = _join(~yes, no, evaluated)[order]
+        self.items, self.group, self._firsts = self._groups()
+        self.seen = np.ones(len(self.items), dtype=bool)
+        self.lengths: list[int] = []
 
-    def feed(self, nodes: dict[int, NodeState]) -> None:
+    def _groups(self) -> tuple[Ints, Ints, Ints]:
+        """The items by file and node, the number of each one's group, and where groups begin."""
+        file, node = self.file, self.node
+        items = np.arange(len(node))
+        if not len(items) or ((node == node[0]).all() and (file == file[0]).all()):
+            return items, np.zeros(len(items), dtype="i8"), items[:1]
+        items = np.lexsort((node, file))
+        is_first = np.ones(len(items), dtype=bool)
+        is_first[1:] = (file[items[1:]] != file[items[:-1]]) | (node[items[1:]] != node[items[:-1]])
+        return items, np.cumsum(is_first) - 1, np.flatnonzero(is_first)
+
+    def feed(self, nodes: Nodes) -> None:
         """Let each node's tracker see its stretches of this block."""
-        if not len(self.line):
-            return
-        every = np.arange(len(self.line))
-        if (self.node == self.node[0]).all():
-            parts = [(int(self.node[0]), every)]
-        else:
-            ranks = np.unique(self.node).tolist()
-            parts = [(rank, every[self.node == rank]) for rank in ranks]
-        for rank, items in parts:
-            state = nodes.get(rank)
+        firsts = self.items[self._firsts]
+        for file, rank in zip(self.file[firsts].tolist(), self.node[firsts].tolist(), strict=True):
+            known = nodes[file]
+            state = known.get(rank)
             if state is None:
-                state = nodes[rank] = NodeState()
-            self._feed_node(state, items)
-
-    def _feed_node(self, state: NodeState, items: Ints) -> None:
-        kind = self.kind[items]
+                state = known[rank] = NodeState()
+            self.states.append(state)
+        kind = self.kind[self.items]
         # What names no epoch is in the run of the line before, unless a start may still come.
-        seen = (kind != Kind.OTHER) | (self.end[items] != MISSING)
-        seen[0] = True
-        seen[1:] |= kind[:-1] == Kind.START
-        first = len(self.placed)
-        stretches, lengths = self._stretches(items if seen.all() else items[seen], first)
-        self.shares.append(Share(state, items, seen, first, lengths))
-        self.placed += [None] * len(stretches)
-        self.unsettled += len(stretches)
-        for stretch in stretches:
-            settle(state.tracker.add(stretch))
+        self.seen = (kind != Kind.OTHER) | (self.end[self.items] != MISSING)
+        self.seen[1:] |= kind[:-1] == Kind.START
+        self.seen[self._firsts] = True
+        stretches, groups = self._stretches()
+        self.placed = [None] * len(stretches)
+        self.unsettled = len(stretches)
+        for stretch, group in zip(stretches, groups, strict=True):
+            settle(self.states[group].tracker.add(stretch))
 
-    def _stretches(self, at: Ints, index: int) -> tuple[list[Stretch], list[int]]:
-        """The stretches that the items `at` form, numbered from `index`, and their lengths."""
+    def _stretches(self) -> tuple[list[Stretch], list[int]]:
+        """The stretches that the items form, and the groups that they are of."""
         stretches: list[Stretch] = []
-        lengths: list[int] = []
+        groups: list[int] = []
+        lengths = self.lengths
         speeds, canonical = len(self.speeds.line), len(self.speeds.line) + len(self.epochs.line)
         closing: dict[str, float] | None = None  # what ended an epoch, behind its windows
-        closing_epoch = MISSING
-        for head in self._heads(at):
-            payload = (self, index + len(stretches))
+        closing_epoch = last_group = MISSING
+
+        def finish() -> None:
+            if closing and len(closing) > 1:
+                stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
+
+        for head in self._heads():
+            payload = (self, len(stretches))
             line, epoch = head.line, head.epoch
+            is_closing = head.source < canonical and head.code == Kind.CLOSING
+            values: tuple[tuple[str, float], ...] = ()
+            if is_closing:
+                name, value = self._closing(head.source - speeds)
+                is_same = head.group == last_group and epoch == closing_epoch
+                if closing and is_same and name not in closing:
+                    closing[name] = value
+                    lengths[-1] += 1
+                    continue
+                values = ((name, value),)
+            finish()
             if head.source >= canonical:
                 stretch = self._summaries[head.source - canonical]._replace(payload=payload)
                 closing = None
+            elif is_closing:
+                starts = closing is not None and not closing and is_same
+                closing = {name: value} if starts else None
+                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
             elif head.code == Kind.WINDOW:
-                stretch = Stretch(
-                    Kind.WINDOW,
-                    line,
-                    epoch,
-                    payload,
-                    (_window(head.window), _window(head.last_window)),
-                    head.from_zero,
-                    head.means,
-                )
+                bounds = _window(head.window), _window(head.last_window)
+                flags = head.from_zero, head.means
+                stretch = Stretch(Kind.WINDOW, line, epoch, payload, bounds, *flags)
                 closing, closing_epoch = {}, epoch
-            elif head.code == Kind.VALIDATION:
+            else:
                 stretch = Stretch(Kind.VALIDATION, line, epoch, payload)
                 closing = None
-            else:
-                name, value = self._closing(head.source - speeds)
-                if closing and epoch == closing_epoch and name not in closing:
-                    closing[name] = value
-                    stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
-                    lengths[-1] += 1
-                    continue
-                starts = closing is not None and not closing and epoch == closing_epoch
-                closing = {name: value} if starts else None
-                values = ((name, value),)
-                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
+            last_group = head.group
             stretches.append(stretch)
+            groups.append(head.group)
             lengths.append(head.length)
-        return stretches, lengths
+        finish()
+        return stretches, groups
 
-    def _heads(self, at: Ints) -> Iterator[_Head]:
-        """Where stretches begin among the items `at`."""
+    def _heads(self) -> Iterator[_Head]:
+        """Where stretches begin among the items that are seen."""
+        if not len(self.items):
+            return iter(())
+        at, group = self.items, self.group
+        if not self.seen.all():
+            at, group = at[self.seen], group[self.seen]
         kind, epoch, source, line = self.kind[at], self.epoch[at], self.order[at], self.line[at]
         start, end, speed = self.start[at], self.end[at], self.speed[at]
         from_zero = start == 0
-        same = (kind[1:] == kind[:-1]) & (epoch[1:] == epoch[:-1])
+        same = (kind[1:] == kind[:-1]) & (epoch[1:] == epoch[:-1]) & (group[1:] == group[:-1])
         is_again = (end[1:] == end[:-1]) & (speed[1:] == speed[:-1]) & (start[1:] == start[:-1])
         goes_up = (end[1:] > end[:-1]) & (from_zero[:-1] | ~from_zero[1:])
         is_window, is_validation = kind[1:] == Kind.WINDOW, kind[1:] == Kind.VALIDATION
@@ -233,6 +256,7 @@ class Block:
         return map(
             _Head,
             counts.tolist(),
+            group[heads].tolist(),
             kind[heads].tolist(),
             epoch[heads].tolist(),
             source[heads].tolist(),
@@ -244,8 +268,7 @@ class Block:
         )
 
     def _closing(self, source: int) -> tuple[str, float]:
-        epochs: Epochs = self.epochs
-        return self.names[epochs.metric[source]], float(epochs.value[source])
+        return self.names[self.epochs.metric[source]], float(self.epochs.value[source])
 
     @property
     def is_settled(self) -> bool:

@@ -7,48 +7,33 @@ rules. Both give the same rows, findings and text that was not read, in the orde
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Final, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from fitlog_parsers.begins import Begins, PrefixFinder
-from fitlog_parsers.blocks import Block, Item, NodeState, settle
-from fitlog_parsers.canonical import TIME_COST, Bools, Canonical, Ints
-from fitlog_parsers.columns import Columns
+from fitlog_parsers.blocks import Block, Item, Lines, NodeState, settle
+from fitlog_parsers.canonical import TIME_COST
+from fitlog_parsers.columns import MISSING, Columns
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.dialects.module import EPOCH_METRIC, MODULE, SPEED
 from fitlog_parsers.dialects.module import TIME_COST as TIME_COST_RULE
+from fitlog_parsers.engine import Engine, Look
 from fitlog_parsers.entries import Finding
 from fitlog_parsers.grammar import Dialect
-from fitlog_parsers.lines import MAX_LINE_BYTES, LineBuffer
-from fitlog_parsers.lockstep import PADDING, Lockstep
+from fitlog_parsers.lines import LineBuffer
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
-from fitlog_parsers.scanner import Found, Scanner, decode, index_rules, too_long
-from fitlog_parsers.times import LineClock, read_alone
-
-_PREFIXES_TO_TRY: Final = 4
-
-
-class Engine(NamedTuple):
-    """What has been learned of the lines of a log, and serves for the next log, too."""
-
-    lockstep: Lockstep
-    prefixes: PrefixFinder
-
-
-def new_engine() -> Engine:
-    """An engine that has seen nothing yet."""
-    return Engine(Lockstep(), PrefixFinder())
+from fitlog_parsers.scanner import Found, Scanner, decode, too_long
+from fitlog_parsers.times import LineClock
 
 
 class BulkReader:
     """Feed it the pieces of one log as they come, then close it; `columns` takes in what is read.
 
     `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
-    whether a NUL byte was met (a binary file, or a hole that a crash left). The readers of many
-    logs should have one `engine`.
+    whether a NUL byte was met (a binary file, or a hole that a crash left), `nodes` are what is
+    remembered of each rank. The readers of many logs should have one `engine`.
     """
 
     def __init__(
@@ -60,13 +45,12 @@ class BulkReader:
         self.lines = 0
         self.has_nul = False
         self._columns = columns
+        self._file = columns.file
         self._scanner = Scanner(dialects)
-        self._is_interesting = index_rules(dialects).is_interesting
         self._buffer = LineBuffer()
-        self._has_canonical = bool(dialects) and dialects[0] is MODULE
-        self._lockstep, self._prefixes = engine or new_engine()
+        self._engine = engine or Engine(dialects)
         self._clock = LineClock()
-        self._nodes: dict[int, NodeState] = {}
+        self.nodes: dict[int, NodeState] = {}
         self._items: list[Item] = []
         self._times = np.zeros(0, dtype="i8")
         self._blocks: deque[Block] = deque()
@@ -97,9 +81,25 @@ class BulkReader:
             self._read_by_rules(rest.data, ended=False)
         self._clock.close(self.lines)
         self._settle_times()
-        for node in self._nodes.values():
-            settle(node.tracker.close())
+        self.close_nodes()
         self._flush()
+
+    def take_items(self) -> list[Item]:
+        """The log is read to its end: what the rules found in it."""
+        self._clock.close(self.lines)
+        self._settle_times()
+        return self._items
+
+    def close_nodes(self) -> None:
+        """Nothing more comes: settle what was held back."""
+        for node in self.nodes.values():
+            settle(node.tracker.close())
+            self._report(node)
+
+    def _report(self, node: NodeState) -> None:
+        for finding in node.tracker.findings:
+            self._columns.add(finding)
+        node.tracker.findings.clear()
 
     def _read(self, data: bytes, *, is_too_long: bool) -> None:
         heading = self._scanner.heading
@@ -107,109 +107,62 @@ class BulkReader:
             self.lines += 1
             self._columns.add(too_long(self.lines, data))
             self._look_for_nul(data, self.lines)
-        elif not self._has_canonical or b"\0" in data or (heading and heading.rule.stays):
+        elif not self._engine.has_canonical or b"\0" in data or (heading and heading.rule.stays):
             self._read_by_rules(data, ended=True)
         else:
-            self._read_by_both(data)
+            look = self._engine.look(data)
+            count = len(look.ends)
+            first = self.lines + 1
+            self.read_part(look, 0, count)
+            numbers = np.arange(first, first + count)
+            files = np.full(count, self._file)
+            self._enqueue(Lines(files, numbers, look.begins.time, look.begins.node), look)
 
     def _read_by_rules(self, data: bytes, *, ended: bool) -> None:
         self._look_for_nul(data, self.lines + 1)
         lines = data.split(b"\n")
         if ended:
             lines.pop()  # what stands behind the last line's end: nothing
-        for number, raw in enumerate(lines, self.lines + 1):
-            self._scan(number, raw, ended=ended)
-        none = np.zeros(0, dtype="i8")
-        self._times = none
-        nothing = self._lockstep.read(bytes(PADDING), none, 0)
-        self._enqueue(nothing, self.lines + 1, none, b"")
-        self.lines += len(lines)
+        count, first = len(lines), self.lines + 1
+        self._times = missing = np.full(count, MISSING)
+        for i, raw in enumerate(lines):
+            self._scan(first + i, raw, i, ended=ended)
+        self.lines += count
+        numbers = np.arange(first, first + count)
+        self._enqueue(Lines(np.full(count, self._file), numbers, missing, missing), Look.nothing())
 
-    def _read_by_both(self, data: bytes) -> None:
-        padded = data + bytes(PADDING)
-        ends = np.flatnonzero(np.frombuffer(data, dtype="u1") == ord("\n"))
-        starts = np.empty_like(ends)
-        starts[0], starts[1:] = 0, ends[:-1] + 1
-        begins = self._find_begins(padded, starts, ends)
-        begins.begin[ends - starts > MAX_LINE_BYTES] = -1
-        self._leave_odd_prefixes(data, starts, ends, begins)
-        canonical = self._lockstep.read(padded, begins.begin, len(ends))
-        self._times = begins.time
-        count = self._read_others(data, starts, ends, begins, canonical)
-        if count < len(ends):
-            canonical = canonical.until(count)
-        self._count(canonical)
-        first, self.lines = self.lines + 1, self.lines + count
-        self._enqueue(canonical, first, begins.node, padded)
-        if count < len(ends):
-            self._read_by_rules(data[ends[count - 1] + 1 :], ended=True)
+    def read_part(self, look: Look, first: int, last: int, *, ended: bool = True) -> None:
+        """Read the lines of this log in a text that was looked at, in their order.
 
-    def _find_begins(self, padded: bytes, starts: Ints, ends: Ints) -> Begins:
-        """Where records begin; a prefix that is new is learned from its first line."""
-        while True:
-            begins = self._prefixes.find(padded, starts, ends)
-            odd = np.flatnonzero(~begins.known & (begins.begin >= 0))
-            for i in odd[:_PREFIXES_TO_TRY].tolist():
-                begin = int(begins.begin[i])
-                if self._is_interesting(padded, int(starts[i]), begin, int(ends[i])):
-                    continue
-                if self._prefixes.learn(padded[starts[i] : begin], _parse_prefix):
-                    break
-            else:
-                return begins
-
-    def _read_others(
-        self, data: bytes, starts: Ints, ends: Ints, begins: Begins, canonical: Canonical
-    ) -> int:
-        """Lines that are not canonical, and prefixes that no template fits, in their order.
-
-        Gives how many lines were read: all, or those up to a heading that leaves the rest of the
-        log to its own rules.
+        What was read in lock-step is counted; of the rest, all that may hold something is read by
+        the rules: other lines, and prefixes that no template fits. `ended` is False where the last
+        line has no end.
         """
-        accepted, scanner = canonical.accepted, self._scanner
-        todo = self._worth_a_look(data, starts, ends, accepted, begins.known)
-        i, at = -1, 0
+        scanner, begins, accepted = self._scanner, look.begins, look.canonical.accepted
+        self._times = begins.time[first:last]
+        todo = look.worth_a_look(first, last)
+        i, at = first - 1, 0
         while scanner.heading or at < len(todo):
             # Below a heading every line counts, whether it looks like a record or not.
             i = i + 1 if scanner.heading else todo[at]
-            if i >= len(ends):
+            if i >= last:
                 break
             at += at < len(todo) and todo[at] == i
-            if accepted[i]:
-                scanner.pass_canonical(data[starts[i] : ends[i]])
-                if not begins.known[i]:
-                    self._read_prefix(data[starts[i] : begins.begin[i]], i, begins)
+            number = self.lines + 1 + i - first
+            if accepted[i] and scanner.heading and scanner.heading.rule.stays:
+                accepted[i] = False  # the rest of the log is its heading's
+            if not accepted[i]:
+                self._scan(number, look.line(i), i, ended=ended or i < last - 1)
                 continue
-            self._scan(self.lines + 1 + i, data[starts[i] : ends[i]])
-            if scanner.heading and scanner.heading.rule.stays:
-                return i + 1
-        return len(ends)
+            scanner.pass_canonical(look.line(i))
+            if not begins.known[i]:
+                time, node = self._clock.read(number, decode(look.prefix(i)))
+                begins.time[i], begins.node[i] = time, node
+                self._settle_times()
+        self.lines += last - first
+        self._count(look, first, last)
 
-    def _worth_a_look(
-        self, data: bytes, starts: Ints, ends: Ints, accepted: Bools, known: Bools
-    ) -> list[int]:
-        """The lines that may hold something besides what was read in lock-step."""
-        wanted = accepted & ~known
-        rest = np.flatnonzero(~accepted)
-        is_interesting = self._is_interesting
-        spans = zip(rest.tolist(), starts[rest].tolist(), ends[rest].tolist(), strict=True)
-        wanted[[i for i, start, end in spans if is_interesting(data, start, end, end)]] = True
-        todo: list[int] = np.flatnonzero(wanted).tolist()
-        return todo
-
-    def _leave_odd_prefixes(self, data: bytes, starts: Ints, ends: Ints, begins: Begins) -> None:
-        """A prefix that itself looks like a record is the rules' business."""
-        for i in np.flatnonzero(~begins.known & (begins.begin >= 0)).tolist():
-            begin = int(begins.begin[i])
-            if self._is_interesting(data, int(starts[i]), begin, int(ends[i])):
-                begins.begin[i] = -1
-
-    def _read_prefix(self, prefix: bytes, line: int, begins: Begins) -> None:
-        number = self.lines + 1 + line
-        begins.time[line], begins.node[line] = self._clock.read(number, decode(prefix))
-        self._settle_times()
-
-    def _scan(self, number: int, raw: bytes, *, ended: bool = True) -> None:
+    def _scan(self, number: int, raw: bytes, at: int, *, ended: bool) -> None:
         for found in self._scanner.scan(number, raw, ended=ended):
             if not isinstance(found, Found):
                 self._columns.add(found)
@@ -217,7 +170,7 @@ class BulkReader:
             time, rank = self._clock.read(number, found.before)
             self._settle_times()
             node = rank if found.node is None else found.node
-            self._items.append(Item(number, time, node, found.records))
+            self._items.append(Item(at, time, node, found.records))
 
     def _settle_times(self) -> None:
         """When the file has told what its stamps mean, all times read so far are settled."""
@@ -233,12 +186,12 @@ class BulkReader:
                 times[i] = clock.settle(int(times[i]))
         self._items = [item._replace(time=clock.settle(item.time)) for item in self._items]
 
-    def _count(self, canonical: Canonical) -> None:
-        kinds = canonical.epochs.kind
+    def _count(self, look: Look, first: int, last: int) -> None:
+        speeds, kinds = look.counted(first, last)
         times = int((kinds == TIME_COST).sum())
         scanner, name = self._scanner, MODULE.name
         for rule, count in (
-            (SPEED, len(canonical.speeds.line)),
+            (SPEED, speeds),
             (EPOCH_METRIC, len(kinds) - times),
             (TIME_COST_RULE, times),
         ):
@@ -252,23 +205,59 @@ class BulkReader:
             line += data.count(b"\n", 0, data.index(b"\0"))
             self._columns.add(Finding(code="nul-bytes", line=line, text=NUL_TEXT))
 
-    def _enqueue(self, canonical: Canonical, first: int, nodes: Ints, data: bytes) -> None:
+    def _enqueue(self, lines: Lines, look: Look) -> None:
         items, self._items = self._items, []
-        names = self._lockstep.names
-        block = Block(first, canonical, self._times, nodes, items, names, data)
-        block.feed(self._nodes)
+        block = Block(lines, look.canonical.kept(), items, self._engine.names, look.data)
+        block.feed({self._file: self.nodes})
         self._blocks.append(block)
         self._flush()
 
     def _flush(self) -> None:
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             settle(node.tracker.give_up(self.lines))
-            for finding in node.tracker.findings:
-                self._columns.add(finding)
-            node.tracker.findings.clear()
+            self._report(node)
         while self._blocks and self._blocks[0].is_settled:
             write_rows(self._blocks.popleft(), self._columns)
 
 
-def _parse_prefix(prefix: bytes) -> tuple[int | None, int | None]:
-    return read_alone(decode(prefix))
+def read_together(
+    columns: Columns,
+    logs: Sequence[tuple[str, bytes]],
+    dialects: tuple[Dialect, ...],
+    engine: Engine,
+) -> None:
+    """Read small logs, each a name and the whole text, as one block; none has a NUL byte."""
+    first_file = len(columns.files)
+    texts: list[bytes] = []
+    torn: list[bool] = []
+    for name, text in logs:
+        columns.begin_file(name)
+        buffer = LineBuffer()
+        blocks = buffer.feed(text)
+        more, rest = buffer.close()
+        end = rest.data + b"\n" if rest.data else b""
+        texts.append(b"".join([*(block.data for block in (*blocks, *more)), end]))
+        torn.append(bool(rest.data))
+    behind = np.cumsum([len(text) for text in texts])
+    look = engine.look(b"".join(texts), behind[torn] - 1)
+    bounds = [0, *np.searchsorted(look.ends, behind).tolist()]
+    readers: list[BulkReader] = []
+    items: list[Item] = []
+    for i, is_torn in enumerate(torn):
+        columns.file = first_file + i
+        reader = BulkReader(columns, dialects, engine)
+        reader.read_part(look, bounds[i], bounds[i + 1], ended=not is_torn)
+        items += reader.take_items()
+        readers.append(reader)
+    counts = np.diff(bounds)
+    files = np.repeat(np.arange(first_file, len(columns.files)), counts)
+    numbers = np.arange(1, len(files) + 1) - np.repeat(bounds[:-1], counts)
+    lines = Lines(files, numbers, look.begins.time, look.begins.node)
+    block = Block(lines, look.canonical.kept(), items, engine.names, look.data)
+    block.feed({first_file + i: reader.nodes for i, reader in enumerate(readers)})
+    for i, reader in enumerate(readers):
+        columns.file = first_file + i
+        reader.close_nodes()
+    write_rows(block, columns)
+    for reader in readers:
+        columns.end_file(reader)

@@ -54,15 +54,24 @@ class Canonical(NamedTuple):
     speeds: Speeds
     epochs: Epochs
 
-    def until(self, count: int) -> Canonical:
-        """What was read of the first `count` lines."""
-        lines, wholes = (
-            int(np.searchsorted(part.line, count)) for part in (self.speeds, self.epochs)
-        )
-        values = int(self.speeds.fields[:lines].sum())
-        speeds: Any = [c[:lines] for c in self.speeds[:6]] + [c[:values] for c in self.speeds[6:]]
-        epochs: Any = [column[:wholes] for column in self.epochs]
-        return Canonical(self.accepted[:count], Speeds(*speeds), Epochs(*epochs))
+    @classmethod
+    def nothing(cls) -> Canonical:
+        """What is read of no line."""
+        none, values = np.zeros(0, dtype="i8"), np.zeros(0)
+        speeds = Speeds(none, none, none, none, values, none, np.zeros(0, dtype="i4"), values)
+        epochs = Epochs(none, none, none, none, values, none, none)
+        return cls(np.zeros(0, dtype=bool), speeds, epochs)
+
+    def kept(self) -> Canonical:
+        """What was read of the lines that are still accepted."""
+        of_speeds, of_epochs = self.accepted[self.speeds.line], self.accepted[self.epochs.line]
+        if of_speeds.all() and of_epochs.all():
+            return self
+        of_values = np.repeat(of_speeds, self.speeds.fields)
+        speeds: Any = [column[of_speeds] for column in self.speeds[:6]]
+        speeds += [column[of_values] for column in self.speeds[6:]]
+        epochs: Any = [column[of_epochs] for column in self.epochs]
+        return Canonical(self.accepted, Speeds(*speeds), Epochs(*epochs))
 
 
 def flatten(

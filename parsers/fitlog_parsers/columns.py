@@ -136,7 +136,8 @@ class Counts(Protocol):
 class Columns:
     """All that was read of one or many logs.
 
-    `unparsed` and `findings` pair an index into `files` with the entry; `lines` counts all lines,
+    `file` is the index of the one that entries come from. `unparsed` and `findings` pair an index
+    into `files` with the entry; `lines` counts all lines,
     `dialect_lines` those with a record by dialect; `rule_uses` counts for each file how often each
     rule was used, by dialect and rule. What `BulkReader` adds lies in `pieces` until
     `rows.collect` turns the columns of `speed` and `metrics` into numpy arrays.
@@ -144,6 +145,7 @@ class Columns:
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.file = -1
         self.speed = SpeedColumns()
         self.metrics = MetricColumns()
         self.events = EventColumns()
@@ -157,18 +159,19 @@ class Columns:
 
     def begin_file(self, name: str) -> None:
         """The entries that follow come from the file `name`."""
+        self.file = len(self.files)
         self.files.append(name)
-        self._first_finding = len(self.findings)
 
     def end_file(self, reader: Counts) -> None:
-        """Count the lines of the file that was read, and bring its findings into their order."""
+        """Count the lines of the next file that was read, and bring findings into their order."""
         self.lines += reader.lines
         self.dialect_lines.update(reader.dialect_lines)
         self.rule_uses.append(reader.rule_uses)
         self.findings[self._first_finding :] = sorted(
             self.findings[self._first_finding :],
-            key=lambda found: (found[1].line, found[1].code, found[1].text),
+            key=lambda found: (found[0], found[1].line, found[1].code, found[1].text),
         )
+        self._first_finding = len(self.findings)
 
     def take(self) -> Columns:
         """The rows so far, as columns of their own with the same files and codes; none stay here.
@@ -187,8 +190,8 @@ class Columns:
         return taken
 
     def add(self, entry: Entry) -> None:
-        """Take in one entry of the file begun last."""
-        file = len(self.files) - 1
+        """Take in one entry of the file."""
+        file = self.file
         match entry:
             case Row(record=Speed() as speed):
                 self.speed.add(file, entry, speed)

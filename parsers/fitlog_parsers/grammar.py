@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from fitlog_parsers.records import Record
 
@@ -26,6 +27,8 @@ NEXT_RECORD = r"(?:Epoch|Iter|Iteration)\["
 NAME = rf"(?:(?!{NEXT_RECORD}|={FLOAT}[ ])[^\t\r\n,]){{1,200}}?"
 # Where a field's value must end, so that `0.5x` or `0.5, loss` is not read as 0.5.
 FIELD_END = rf"(?=\t|[ \r]*+(?:$|{NEXT_RECORD}))"
+# What is asked of a pattern.
+_USED = ("match", "search", "fullmatch", "finditer", "findall", "groupindex", "pattern")
 _NO_DIGIT = re.compile(r"[^0-9]$")
 
 
@@ -74,5 +77,20 @@ class Dialect:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a verbose pattern; blanks that count are written as `[ ]`."""
-    return re.compile(pattern, re.VERBOSE)
+    """A verbose pattern; blanks that count are written as `[ ]`. It is compiled when first used."""
+    return cast(re.Pattern[str], _Lazy(pattern))
+
+
+class _Lazy:
+    """What `re.compile` gives, made when needed: there are many, and no log needs them all."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _USED:
+            raise AttributeError(name)
+        compiled = re.compile(self._pattern, re.VERBOSE)
+        for used in _USED:
+            setattr(self, used, getattr(compiled, used))
+        return getattr(self, name)

@@ -16,7 +16,6 @@ before: the first line of its kind is read by its rule, which teaches them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -32,8 +31,8 @@ from fitlog_parsers.canonical import (
     Speeds,
     flatten,
 )
-from fitlog_parsers.dialects.module import split_epoch_metric, split_fields
 from fitlog_parsers.grammar import FLOAT
+from fitlog_parsers.literals import LONGEST_LITERAL, Literals
 from fitlog_parsers.words import (
     EIGHT,
     ONE,
@@ -44,19 +43,13 @@ from fitlog_parsers.words import (
     from_digits,
     from_eight_digits,
     mask_of,
-    stands,
     word_of,
-    words_of,
 )
 
 # So many bytes behind a block can be gathered without a look at its end.
 PADDING: Final = 512
-_MOST_LITERALS: Final = 1024
-_LONGEST_LITERAL: Final = 256
 _LONGEST_TIME: Final = 22
 _MOST_FIELDS: Final = 64
-# Lines of a block that are looked at one by one before the rest is left to the rules.
-_MOST_FAILURES: Final = 8
 
 
 _BYTE, _TWO_BYTES = mask_of(1), mask_of(2)
@@ -83,26 +76,17 @@ _FLOAT_POWERS = _INT_POWERS.astype("f8")
 _FLOAT = re.compile(FLOAT.encode() + rb"(?=[ \t\r\n])")
 
 
-@dataclass(slots=True)
-class _Literal:
-    """What stands before a value, as words to compare with, and what it means."""
-
-    text: bytes
-    metric: int
-    kind: int
-    words: list[tuple[np.uint64, np.uint64 | None]]
-
-
 class Lockstep:
     """Reads blocks, and learns from each; `names` are the metrics' names by code."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self._codes: dict[str, int] = {}
-        self._literals: list[_Literal] = []
-        self._known: dict[tuple[bytes, bool], int] = {}
-        self._usual: dict[int, list[int]] = {}
+        self._literals = Literals()
         self._unit_slots: dict[int, bool] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics' names by code."""
+        return self._literals.names
 
     def read(self, data: bytes, begins: Ints, count: int) -> Canonical:
         """Read the lines whose record begins at `begins`, in a block of `count` lines.
@@ -200,7 +184,7 @@ class Lockstep:
             is_tab = (word & _BYTE) == np.uint64(9)
             if first_tab is None:
                 first_tab = is_tab
-            code, cursor, ok = self._match_literal(cursor, slot, is_field=True)
+            code, cursor, ok = self._literals.match(self._data, self._words, cursor, slot)
             mixed = is_tab != first_tab
             if mixed.any():
                 ok = ~mixed if ok is None else ok & ~mixed
@@ -217,11 +201,9 @@ class Lockstep:
         return flatten(count, steps, dead)
 
     def _read_epochs(self, line: Ints, epoch: Ints, begin: Ints, cursor: Ints) -> Epochs:
-        code, cursor, ok = self._match_literal(cursor, -1, is_field=False)
+        code, cursor, ok = self._literals.match(self._data, self._words, cursor, -1)
         codes = np.full(len(line), code, dtype="i8") if isinstance(code, int) else code
-        kinds = np.array([literal.kind for literal in self._literals] or [0])
-        metrics = np.array([literal.metric for literal in self._literals] or [0])
-        kind = kinds[codes]
+        kind, metric = self._literals.kinds_and_metrics(codes)
         value, end, bad, word = self._value(cursor, -1)
         good = np.ones(len(line), dtype=bool) if ok is None else ok
         if bad is not None:
@@ -234,9 +216,9 @@ class Lockstep:
             is_time &= (self._bytes[at] >= ord("0")) & (self._bytes[at] <= ord("9"))
         good &= is_time | (kind != TIME_COST)
         if not good.all():
-            line, epoch, kind, codes = line[good], epoch[good], kind[good], codes[good]
+            line, epoch, kind, metric = line[good], epoch[good], kind[good], metric[good]
             value, begin, end = value[good], begin[good], end[good]
-        return Epochs(line, epoch, kind, metrics[codes], value, begin, end)
+        return Epochs(line, epoch, kind, metric, value, begin, end)
 
     def _integer(self, cursor: Ints) -> tuple[Ints, Ints, Words, Words]:
         """An integer, the cursor behind it, the bytes from there on, the number of its digits."""
@@ -324,104 +306,7 @@ class Lockstep:
         bad[at] = (self._words[end[at]] & _BYTE) > _32
         for i in odd[~found].tolist():
             start = int(begin[i])
-            match = _FLOAT.match(self._data, start, start + _LONGEST_LITERAL)
+            match = _FLOAT.match(self._data, start, start + LONGEST_LITERAL)
             if match is not None:
                 value[i], end[i], bad[i] = float(match[0]), match.end(), False
         return value, end, bad
-
-    def _match_literal(
-        self, cursor: Ints, slot: int, *, is_field: bool
-    ) -> tuple[Any, Ints, Bools | None]:
-        """Which literal stands at each cursor: its code, the cursor behind it, and which failed.
-
-        The code is one integer where all lines have the same, else an array.
-        """
-        usual = self._usual.setdefault(slot, [])
-        tried: set[int] = set()
-        todo: Ints | None = None  # the lines not matched so far; None for all
-        codes = np.zeros(0, dtype="i8")
-        behind = cursor
-        order = list(usual)
-        failed: list[Ints] = []
-        while True:
-            for code in order:
-                tried.add(code)
-                literal = self._literals[code]
-                at = cursor if todo is None else cursor[todo]
-                hit = stands(self._data, at, literal.words)
-                if todo is None:
-                    if hit.all():
-                        return self._metric_or_code(code, slot), cursor + len(literal.text), None
-                    if not hit.any():
-                        continue
-                    codes = np.where(hit, code, -1)
-                    behind = cursor + np.where(hit, len(literal.text), 0)
-                    todo = np.flatnonzero(~hit)
-                else:
-                    codes[todo[hit]] = code
-                    behind[todo[hit]] += len(literal.text)
-                    todo = todo[~hit]
-                if not len(todo) and not failed:
-                    self._prefer(usual, int(codes[-1]))
-                    return self._metrics_or_codes(codes, slot), behind, None
-            if todo is None:
-                todo = np.arange(len(cursor))
-                codes, behind = np.full(len(cursor), -1), cursor.copy()
-            order = []
-            while len(todo) and not order and len(failed) < _MOST_FAILURES:
-                learned = self._learn(int(cursor[todo[0]]), is_field=is_field)
-                if learned is None or learned in tried:
-                    failed.append(todo[:1])
-                    todo = todo[1:]
-                else:
-                    usual.append(learned)
-                    order = [learned]
-            if not order:
-                break
-        ok = np.ones(len(cursor), dtype=bool)
-        for lanes in (*failed, todo):
-            ok[lanes] = False
-            codes[lanes] = 0
-        return self._metrics_or_codes(codes, slot), behind, ok
-
-    def _metric_or_code(self, code: int, slot: int) -> int:
-        return code if slot < 0 else self._literals[code].metric
-
-    def _metrics_or_codes(self, codes: Ints, slot: int) -> Ints:
-        if slot < 0 or not self._literals:
-            return codes
-        return np.array([literal.metric for literal in self._literals])[codes]
-
-    def _prefer(self, usual: list[int], code: int) -> None:
-        """What stood there last stands there next, most likely."""
-        if usual[0] != code:
-            usual.remove(code)
-            usual.insert(0, code)
-
-    def _learn(self, at: int, *, is_field: bool) -> int | None:
-        """The literal at `at`, as the module dialect reads the line; None where it reads none."""
-        end = self._data.index(b"\n", at) if b"\n" in self._data[at : at + 8192] else at
-        text = self._data[at:end]
-        if not text.isascii() or b"\x1b" in text:  # the rules take colours out
-            return None
-        split = split_fields if is_field else split_epoch_metric
-        found = split(text.decode())
-        if found is None:
-            return None
-        literal, kind, name = found
-        key = (literal.encode(), is_field)
-        if key in self._known:
-            return self._known[key]
-        if len(literal) > _LONGEST_LITERAL or len(self._literals) >= _MOST_LITERALS:
-            return None
-        metric = self.code_of(name)
-        self._known[key] = len(self._literals)
-        self._literals.append(_Literal(key[0], metric, kind, words_of(key[0])))
-        return self._known[key]
-
-    def code_of(self, name: str) -> int:
-        """The code of a metric's name."""
-        if name not in self._codes:
-            self._codes[name] = len(self.names)
-            self.names.append(name)
-        return self._codes[name]

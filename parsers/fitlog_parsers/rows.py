@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fitlog_parsers.blocks import Block, NodeState
+from fitlog_parsers.blocks import Block
 from fitlog_parsers.canonical import TIME_COST, VALIDATION, Bools, Ints
 from fitlog_parsers.columns import (
     MISSING,
@@ -61,17 +61,17 @@ def write_rows(block: Block, columns: Columns) -> None:
     speeds, wholes = len(block.speeds.line), len(block.epochs.line)
     lanes, whole_lanes = place[:speeds], place[speeds : speeds + wholes]
     rows = _found_rows(block, place[speeds + wholes :], told)
-    events = [row for _, row in rows if isinstance(row.record, Event)]
+    events = [(i, row, row.record) for i, row in rows if isinstance(row.record, Event)]
     events += _time_costs(block, whole_lanes, told.run)
-    for row in sorted(events, key=lambda row: row.line):
-        columns.add(row)
+    for i, row, event in sorted(events, key=_item):
+        columns.events.add(int(block.file[i]), row, event)
     found = [(i, row) for i, row in rows if not isinstance(row.record, Event)]
     speed_rows = [n for n, (_, row) in enumerate(found) if isinstance(row.record, Speed)]
     metric_rows = [n for n, (_, row) in enumerate(found) if isinstance(row.record, Metric)]
     kept = lanes if told.is_kept.all() else lanes[told.is_kept[lanes]]
     columns.pieces.append(
         Piece(
-            _places(block, len(columns.files) - 1, found, told.run),
+            _places(block, found, told.run),
             _speeds(block, kept, _Found(found, speed_rows, count), told),
             _metrics(
                 block,
@@ -105,43 +105,48 @@ def collect(columns: Columns) -> None:
     columns.pieces = []
 
 
+def _item(event: tuple[int, Row, Event]) -> int:
+    return event[0]
+
+
 def _outcomes(block: Block) -> _Outcomes:
     count = len(block.line)
+    items = block.items
     run = np.zeros(count, dtype="i8")
     is_validation, is_running = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     told = _Outcomes(run, is_validation, is_running, np.ones(count, dtype=bool))
-    for share in block.shares:
-        placed = [p for p in block.placed[share.first : share.first + len(share.lengths)] if p]
-        before = np.cumsum(share.seen) - 1
-        items = share.items
-
-        def of_items(values: list[Any], lengths: list[int], before: Ints = before) -> Any:
-            return np.repeat(values, lengths)[before]
-
-        run[items] = of_items([p.run for p in placed], share.lengths)
-        evaluated = of_items([p.split == "validation" for p in placed], share.lengths)
-        is_validation[items] = evaluated & (block.kind[items] == Kind.WINDOW)
-        running = of_items([p.running for p in placed], share.lengths)
-        is_running[items] = running & (block.start[items] == 0)
-        _drop_repeated(block, share.state, items, told)
+    placed = [placed for placed in block.placed if placed is not None]
+    # What no tracker saw is where the item before it is.
+    stretch = np.repeat(np.arange(len(placed)), block.lengths)[np.cumsum(block.seen) - 1]
+    run[items] = np.array([p.run for p in placed])[stretch]
+    evaluated = np.array([p.split == "validation" for p in placed])[stretch]
+    is_validation[items] = evaluated & (block.kind[items] == Kind.WINDOW)
+    running = np.array([p.running for p in placed])[stretch]
+    is_running[items] = running & (block.start[items] == 0)
+    _drop_repeated(block, told)
     return told
 
 
-def _drop_repeated(block: Block, state: NodeState, items: Ints, told: _Outcomes) -> None:
+def _drop_repeated(block: Block, told: _Outcomes) -> None:
     """Up to 0.9 there is a line for each metric: one point, and all of them."""
-    at = items[block.leads[items]]
+    leads = block.leads[block.items]
+    at, group = block.items[leads], block.group[leads]
     if not len(at):
         return
+    is_first = np.ones(len(at), dtype=bool)
+    is_first[1:] = group[1:] != group[:-1]
+    firsts = np.flatnonzero(is_first)
+    lasts = np.append(firsts[1:], len(at)) - 1
+    repeated = ~is_first
     split = told.is_validation | block.evaluated
-    repeated = np.ones(len(at), dtype=bool)
-    first, last = [], []
-    for column in (told.run, split, block.epoch, block.lead_start, block.lead_end, block.speed):
-        values = column[at]
-        repeated[1:] &= values[1:] == values[:-1]
-        first.append(values[0])
-        last.append(values[-1])
-    repeated[0] = state.last_speed == tuple(first)
-    state.last_speed = tuple(last)
+    columns = (told.run, split, block.epoch, block.lead_start, block.lead_end, block.speed)
+    values = [column[at] for column in columns]
+    for value in values:
+        repeated[1:] &= value[1:] == value[:-1]
+    for i, first, last in zip(group[firsts].tolist(), firsts.tolist(), lasts.tolist(), strict=True):
+        state = block.states[i]
+        repeated[first] = state.last_speed == tuple(value[first] for value in values)
+        state.last_speed = tuple(value[last] for value in values)
     # Two reports that name no place may well be of one speed.
     repeated &= (block.epoch[at] != MISSING) | (block.lead_end[at] != MISSING)
     told.is_kept[at[repeated]] = False
@@ -154,9 +159,8 @@ def _found_rows(block: Block, places: Ints, told: _Outcomes) -> list[tuple[int, 
         validation, running = bool(told.is_validation[i]), bool(told.is_running[i])
         records = settle_records(item.records, validation=validation, running=running)
         for record in records if told.is_kept[i] else records[1:]:
-            rows.append(
-                (i, Row(item.line, int(told.run[i]), item.node, int(block.time[i]), record))
-            )
+            place = int(block.line[i]), int(told.run[i]), item.node, int(block.time[i])
+            rows.append((i, Row(*place, record)))
     return rows
 
 
@@ -183,14 +187,15 @@ class _Found(NamedTuple):
         return [self.all[n][1].record for n in self.here]
 
 
-def _places(block: Block, file: int, found: list[tuple[int, Row]], run: Ints) -> dict[str, Any]:
+def _places(block: Block, found: list[tuple[int, Row]], run: Ints) -> dict[str, Any]:
     records: list[Any] = [row.record for _, row in found]
     items = np.array([i for i, _ in found], dtype="i8")
 
     def joined(ours: Ints, own: list[int] | None) -> Ints:
         return np.concatenate([ours, ours[items] if own is None else np.array(own, dtype="i8")])
 
-    places = {
+    return {
+        "file": joined(block.file, None).astype("i4"),
         "run": joined(run, None),
         "node": joined(block.node, None),
         "epoch": joined(block.epoch, [or_missing(record.epoch) for record in records]),
@@ -199,8 +204,6 @@ def _places(block: Block, file: int, found: list[tuple[int, Row]], run: Ints) ->
         "batch_start": joined(block.start, [or_missing(r.batch_start) for r in records]),
         "batch_end": joined(block.end, [or_missing(record.batch_end) for record in records]),
     }
-    places["file"] = np.full(len(places["line"]), file, dtype="i4")
-    return places
 
 
 def _speeds(block: Block, lanes: Ints, found: _Found, told: _Outcomes) -> dict[str, Any]:
@@ -260,7 +263,7 @@ def _settled_codes(table: MetricColumns, metric: Any, names: list[str]) -> Any:
     return final[metric]
 
 
-def _time_costs(block: Block, lanes: Ints, run: Ints) -> list[Row]:
+def _time_costs(block: Block, lanes: Ints, run: Ints) -> list[tuple[int, Row, Event]]:
     epochs = block.epochs
     times = np.flatnonzero(epochs.kind == TIME_COST)
     rows = []
@@ -269,7 +272,7 @@ def _time_costs(block: Block, lanes: Ints, run: Ints) -> list[Row]:
         epoch, seconds = int(epochs.epoch[i]), float(epochs.value[i])
         event = Event(kind="time_cost", text=text, epoch=epoch, value=seconds)
         place = int(block.line[at]), int(run[at]), int(block.node[at]), int(block.time[at])
-        rows.append(Row(*place, event))
+        rows.append((at, Row(*place, event), event))
     return rows
 
 

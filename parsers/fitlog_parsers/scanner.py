@@ -10,6 +10,7 @@ import dataclasses
 import re
 import sys
 from collections import Counter
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from fitlog_parsers.building import integer
@@ -69,18 +70,28 @@ class _Said(NamedTuple):
     node: int | None
 
 
-class RuleIndex(NamedTuple):
+class RuleIndex:
     """The rules of some dialects by the starts of their records, made once and used for many logs.
 
     `starts` finds a start; `interesting` whether a line may have anything to be looked at: a start,
     a colour that may hide one, or what resembles a record; `interesting_ascii` the same in bytes.
     """
 
-    dialects: tuple[Dialect, ...]
-    rules: dict[str, list[tuple[Rule, str]]]
-    starts: re.Pattern[str]
-    interesting: re.Pattern[str]
-    interesting_ascii: re.Pattern[bytes]
+    def __init__(self, dialects: tuple[Dialect, ...]) -> None:
+        self.dialects = dialects  # kept, for the index is known by their identity
+        self.rules = _by_start(dialects)
+        self._starts = _pattern_of_starts(self.rules)
+        self.starts = re.compile(self._starts)
+
+    @cached_property
+    def interesting(self) -> re.Pattern[str]:
+        """For text with letters beyond ASCII."""
+        return re.compile(f"{self._starts}|{_MAY_RESEMBLE}")
+
+    @cached_property
+    def interesting_ascii(self) -> re.Pattern[bytes]:
+        """For bytes."""
+        return re.compile(f"{self._starts}|{_MAY_RESEMBLE}".encode())
 
     def is_interesting(self, data: bytes, begin: int, end: int, line_end: int) -> bool:
         """Whether a line has anything to be looked at that begins in this part of it."""
@@ -279,16 +290,7 @@ def index_rules(dialects: tuple[Dialect, ...]) -> RuleIndex:
     if index is None:
         if len(_INDEXES) >= _MOST_INDEXES:
             _INDEXES.clear()
-        rules = _by_start(dialects)
-        starts = _pattern_of_starts(rules)
-        interesting = rf"{starts}|{_MAY_RESEMBLE}"
-        index = RuleIndex(
-            dialects,
-            rules,
-            re.compile(starts),
-            re.compile(interesting),
-            re.compile(interesting.encode()),
-        )
+        index = RuleIndex(dialects)
         _INDEXES[key] = index
     return index
 
