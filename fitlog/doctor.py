@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fitlog.printable import printable
 from fitlog.remedies import REMEDIES
 from fitlog.tables import RunLog
 
@@ -99,7 +100,7 @@ def format_examination(found: Examination) -> str:
     """The examination as text for people."""
     dialects = ", ".join(f"{name} {count:,}" for name, count in found.dialects.items())
     lines = [
-        found.name,
+        printable(found.name),  # the name of a file may hold a line's end
         f"  {found.lines:,} lines; with a record: {dialects}",
         "  runs: " + ", ".join(f"{run} {status}" for run, status in found.runs),
         f"  {found.times}",

@@ -45,7 +45,7 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
     `.txt` or `.out`, also with a number or compressed (`run.log.1`, `run.log.gz`).
 
     Raises:
-        LogError: a folder holds no log, or a glob matches none.
+        LogError: a folder holds no log, or cannot be looked through; a glob matches none.
     """
     found: list[Source] = []
     for source in sources:
@@ -59,7 +59,7 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
             continue
         # Path.glob takes no absolute patterns.
         places = glob.iglob(name, recursive=True) if is_glob else _files_below(name)  # noqa: PTH207
-        logs = sorted(place for place in places if Path(place).is_file())
+        logs = sorted(place for place in places if os.path.isfile(place))  # noqa: PTH113  # as above
         if not logs:
             reason = (
                 "matches no file" if is_glob else "is a folder without a log (*.log, *.txt, *.out)"
@@ -70,7 +70,11 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    for place, _, files in os.walk(folder):
+    def refuse(error: OSError) -> None:
+        if error.filename == folder:  # one below, such as lost+found, may well be closed
+            raise LogError(f"cannot be opened: {_reason(error)}", path=name_of(folder)) from None
+
+    for place, _, files in os.walk(folder, onerror=refuse):
         yield from (os.path.join(place, file) for file in files if _LOG_NAME.search(file))  # noqa: PTH118
 
 

@@ -184,6 +184,34 @@ def test_a_log_is_never_written_over(command: list[str], fitlog: Fitlog, tmp_pat
     assert log.read_bytes() == CANONICAL.read_bytes()
 
 
+@pytest.mark.parametrize("folder", [".", "*.log", "../*/run.log"])
+@pytest.mark.parametrize("command", ["parse", "plot"])
+def test_a_log_of_a_folder_or_glob_is_never_written_over(
+    command: str, folder: str, fitlog: Fitlog, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    log.write_bytes(CANONICAL.read_bytes())
+
+    done = fitlog(command, folder, "-o", "run.log")
+
+    assert done.returncode == 2
+    assert "would write over a log that is read" in done.stderr
+    assert log.read_bytes() == CANONICAL.read_bytes()
+
+
+@pytest.mark.parametrize("place", [".", "runs", "runs/*.log"])
+def test_plot_draws_beside_the_first_log_of_a_folder(
+    place: str, fitlog: Fitlog, tmp_path: Path
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.log").write_bytes(CANONICAL.read_bytes())
+
+    done = fitlog("plot", place)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "runs" / "a.png").is_file()
+
+
 def test_an_empty_table_is_its_header(fitlog: Fitlog) -> None:
     done = fitlog("parse", CANONICAL, "--table", "unparsed")
 

@@ -35,6 +35,24 @@ def test_every_rule_of_a_dialect_is_listed_with_its_example() -> None:
     assert "time cost in milliseconds\n    Epoch[0] Time cost=464187\n" in done.stdout
 
 
+def test_control_characters_in_a_dialect_file_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    path, log = tmp_path / "own.toml", tmp_path / "own.log"
+    rule = """starts = ["step "]
+        pattern = 'step[ ](?P<batch_end>{INT})[ ](?P<samples_per_sec>{INT})'
+        example = "step 1 2" """
+    path.write_text(f'name="a\\u001b[2J"\nabout="b\\u0007"\n[[rule]]\nname="c\\u009b"\n{rule}')
+    log.write_text("step 1 2\n")
+    option = "--dialect-file", path
+
+    listed = fitlog("dialects", *option)
+    rules = fitlog("dialects", "--rules", "a\x1b[2J", *option)
+    named = fitlog("dialects", log, *option)
+
+    assert r"a\x1b[2J    b\x07" in listed.stdout
+    assert rules.stdout == "c\\x9b\n    step 1 2\n"
+    assert named.stdout == "a\\x1b[2J\n"
+
+
 @pytest.mark.parametrize("name", ["module", "gluoncv", "sockeye"])
 def test_a_logs_dialect_is_named(name: str) -> None:
     assert fitlog("dialects", SAMPLES / "dialects" / f"{name}.log").stdout == f"{name}\n"

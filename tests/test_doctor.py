@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fitlog import read_log
-from fitlog.doctor import examine
+from fitlog.doctor import examine, format_examination
 from fitlog.remedies import REMEDIES, TOLD_BY_TABLES
 from support import PROJECT, SAMPLES
 
@@ -168,11 +168,25 @@ def test_a_file_that_is_no_log_hides_nothing_of_the_others(tmp_path: Path) -> No
     (tmp_path / "b.log").write_text(speed(0, 0, 10, "inf") + "\n")
     fitlog = Path(sysconfig.get_path("scripts")) / "fitlog"
 
-    done = subprocess.run([fitlog, "doctor", tmp_path], capture_output=True, text=True, check=False)
+    (tmp_path / "empty").mkdir()
+    logs = [tmp_path / "empty", tmp_path / "*.txt", tmp_path]
+
+    done = subprocess.run([fitlog, "doctor", *logs], capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
     assert "line 1: impossible-speed" in done.stdout
+    assert "is a folder without a log" in done.stderr
+    assert "matches no file" in done.stderr
     assert "no training record in its 1 lines" in done.stderr
+
+
+def test_the_name_of_a_file_says_nothing_in_the_doctors_name(tmp_path: Path) -> None:
+    log = tmp_path / "a\n  nothing to doubt\n.log"
+    log.write_text(speed(0, 0, 10, "inf") + "\n")
+
+    text = format_examination(examine(read_log(log)))
+
+    assert text.splitlines()[0].endswith(r"a\n  nothing to doubt\n.log")
 
 
 def test_windows_that_state_their_end_alone_are_timed_from_the_one_before() -> None:

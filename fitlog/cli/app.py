@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,14 +44,6 @@ def _version(
         raise typer.Exit
 
 
-def read_each(logs: list[str], dialect_file: Path | None = None) -> Iterator[RunLog]:
-    """The logs one by one, also those of folders and globs; each must hold a record."""
-    from fitlog.sources import find_logs
-
-    for source in find_logs(logs):
-        yield read_one(source, dialect_file)
-
-
 def read_one(source: Source, dialect_file: Path | None = None) -> RunLog:
     """A log that holds a record, with a bar for those who wait.
 
@@ -78,8 +70,8 @@ def require_one_stdin(logs: list[str]) -> None:
         raise SettingError("- is named twice: standard input can be read only once")
 
 
-def require_other_file(target: Path, logs: list[str]) -> None:
-    """Raise where the file to be written is one of the logs, by whatever name."""
+def require_other_file(target: Path, logs: Sequence[Source]) -> None:
+    """Raise where the file to be written is one of the logs found, by whatever name."""
     from fitlog.errors import OutputError
 
     if not target.exists():
@@ -88,7 +80,7 @@ def require_other_file(target: Path, logs: list[str]) -> None:
         same = (
             os.path.samestat(target.stat(), os.fstat(0))
             if log == "-"
-            else Path(log).exists() and target.samefile(log)
+            else isinstance(log, (str, os.PathLike)) and Path(log).exists() and target.samefile(log)
         )
         if same and target.is_file():
             raise OutputError(

@@ -12,6 +12,7 @@ from fitlog.cli.app import DialectFile, Logs, read_one, require_one_stdin, requi
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
+    from fitlog.sources import Source
     from fitlog.streams import TableStream
 
 
@@ -46,9 +47,9 @@ def parse(
         from fitlog.streams import TableStream
 
         require_one_stdin(logs)
-        if output:
-            require_other_file(output, logs)
         found = find_logs(logs)
+        if output:
+            require_other_file(output, found)
         format_ = form.value if form else format_of(output)
         whole = format_ in ("table", "parquet")
         with shown_reading(found, amid_output=not whole and output is None) as progress:
@@ -82,8 +83,14 @@ def doctor(
         from fitlog.sources import find_logs
 
         require_one_stdin(logs)
+        sources: list[Source] = []
         found, errors = [], []
-        for source in find_logs(logs):
+        for log in logs:
+            try:
+                sources += find_logs([log])
+            except LogError as error:
+                errors.append(error)
+        for source in sources:
             try:
                 found.append(examine(read_one(source, dialect_file)))
             except LogError as error:
@@ -119,14 +126,14 @@ def dialects(
         more = more_dialects(dialect_file)
         every = find_dialects(None, more)
         if log is not None:
-            typer.echo(sniff_dialect(read_beginning(log), every, path=log).name)
+            typer.echo(printable(sniff_dialect(read_beginning(log), every, path=log).name))
         elif rules is not None:
             (dialect,) = find_dialects(rules, more)
             for rule in dialect.rules:
-                typer.echo(f"{rule.name}\n    {printable(rule.example)}")
+                typer.echo(f"{printable(rule.name)}\n    {printable(rule.example)}")
         else:
             for i, dialect in enumerate(every):
-                typer.echo(f"{dialect.name:<12}{printable(dialect.about)}")
+                typer.echo(f"{printable(dialect.name):<12}{printable(dialect.about)}")
                 typer.echo(f"{'':<12}{printable(own_rules(dialect, every[:i])[0].example)}")
 
 

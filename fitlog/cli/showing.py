@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fitlog.cli.app import Logs, read_each, require_one_stdin, require_other_file
+from fitlog.cli.app import Logs, read_one, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
+
+if TYPE_CHECKING:
+    from fitlog.sources import Source
 
 
 def plot(
@@ -26,14 +30,17 @@ def plot(
     with user_errors():
         from fitlog.plots import plot_logs, save_figure
         from fitlog.printable import printable
+        from fitlog.sources import find_logs
 
         require_one_stdin(logs)
-        read = list(read_each(logs))
-        target = output or _picture_beside(logs[0])
-        require_other_file(target, logs)
-        save_figure(plot_logs(read), target)
+        found = find_logs(logs)
+        target = output or _picture_beside(found[0])
+        require_other_file(target, found)
+        save_figure(plot_logs([read_one(source) for source in found]), target)
         typer.echo(f"wrote {printable(str(target))}")
 
 
-def _picture_beside(log: str) -> Path:
-    return Path("fitlog.png") if log == "-" else Path(log).with_suffix(".png")
+def _picture_beside(log: Source) -> Path:
+    if log == "-" or not isinstance(log, (str, os.PathLike)):
+        return Path("fitlog.png")
+    return Path(log).with_suffix(".png")
