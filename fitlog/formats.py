@@ -90,8 +90,11 @@ def _csv(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
 
 
 def format_row(row: Mapping[Hashable, Any]) -> str:
-    """One row as a JSON object; JSON has no nan and no inf, so these are strings."""
-    return json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+    """One row as a JSON object; JSON has no nan and no inf, so these are strings.
+
+    It is ASCII: escapes that a terminal or its encoding makes necessary later would be no JSON.
+    """
+    return json.dumps({name: _plain(value) for name, value in row.items()})
 
 
 def _json(parts: Iterable[pd.DataFrame]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -245,6 +246,15 @@ def test_a_name_that_the_terminal_cannot_show_is_written_out(
 
     assert done.returncode == 0
     assert r"train-\u7cbe\u5ea6" in done.stdout
+
+
+def test_json_is_valid_whatever_the_terminal_can_show(fitlog: Fitlog, tmp_path: Path) -> None:
+    (tmp_path / "u.log").write_text("Epoch[0] Train-é\u200b\x7f=0.500000\n", "utf-8")
+    options = "--format", "json", "--table", "metrics"
+
+    done = fitlog("parse", "u.log", *options, PYTHONIOENCODING="ascii")
+
+    assert json.loads(done.stdout)[0]["metric"] == "é\u200b\x7f"
 
 
 def test_a_file_whose_name_is_no_utf_8_can_be_read(tmp_path: Path) -> None:
