@@ -71,7 +71,7 @@ def test_a_folder_without_a_log_is_refused(
 
     assert (done.returncode, done.stdout) == (2, "")
     reason = "cannot be opened: is a directory"
-    if "parse" in command:  # it reads folders
+    if "check" not in command:  # the others read folders
         reason = "is a folder without a log (*.log, *.txt, *.out)"
     assert done.stderr == f"fitlog: {reason} ({tmp_path})\n"
 
@@ -142,7 +142,7 @@ def test_a_table_that_cannot_be_written_is_refused(target: str, fitlog: Fitlog) 
         (["plot", "-", "-"], "- is named twice"),
         (["check", "-", "--baseline", "-"], "- is named twice"),
         (["parse", ""], "the name of a log is empty"),
-        (["plot", "."], "cannot be opened: is a directory (.)"),
+        (["plot", "."], "is a folder without a log (*.log, *.txt, *.out) (.)"),
         (["parse", "a" * 5000], "cannot be opened: file name too long"),
         (["parse", str(CANONICAL), "-o", "a" * 5000], "File name too long"),
     ],
