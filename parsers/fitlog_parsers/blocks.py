@@ -17,15 +17,8 @@ from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Canonical, In
 from fitlog_parsers.columns import MISSING, or_missing
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.records import Event, Record, Speed
-from fitlog_parsers.runs import (
-    PATIENCE_LINES,
-    Kind,
-    Placed,
-    RunTracker,
-    Stretch,
-    Window,
-    summarise,
-)
+from fitlog_parsers.runs import PATIENCE_LINES, RunTracker
+from fitlog_parsers.stretches import Kind, Placed, Stretch, Window, summarise
 
 _KINDS: Final = np.zeros(3, dtype="i8")
 _KINDS[[TRAIN, VALIDATION, TIME_COST]] = Kind.CLOSING, Kind.VALIDATION, Kind.CLOSING
