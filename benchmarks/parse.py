@@ -2,7 +2,8 @@
 
     python benchmarks/parse.py [--mbytes 200] [--files 2000] [--runs 3]
 
-Three cases: one log of that size, so many logs of 100 KB in one call, one log of 100 KB. Each
+Four cases: one log of that size, so many logs of 100 KB in one call, one log of 100 KB, and logs of
+the other dialects, of which no line is canonical (fitlog beside its rules alone). Each
 reader has processes of its own, in turn with the others; CPU seconds are those of the reading, the
 imports left out, and medians are printed. Machines differ: the ratios are what to compare.
 
@@ -10,7 +11,8 @@ fitlog     `fitlog.read_log` or `read_logs`: all tables
 rules      fitlog's rules alone, line by line, into columns
 re         a regular expression for each line, into DataFrames of speeds, metrics and epochs: no
            runs, no times, no events, nothing reported
-parse_log  what MXNet's tools/parse_log.py does: three expressions a line, sums by epoch
+parse_log  what MXNet's tools/parse_log.py does: an expression for each metric and split, and one
+           for the time; sums by epoch. It is asked for the three metrics of one run
 read_csv   `pandas.read_csv` of fitlog's tables `speed` and `metrics` as CSV
 wc         `wc -l`
 """
@@ -32,6 +34,8 @@ from typing import Any
 import synthetic
 
 FILE_BYTES = 100_000
+OTHERS_BYTES = 2_000_000
+SAMPLES = Path(__file__).parents[1] / "sample_logs"
 NUMBER = rb"[-+]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|nan|inf)"
 SPEED = re.compile(
     rb"Epoch\[([0-9]+)\] Batch ?\[([0-9]+)(?:-([0-9]+))?\][ \t]+Speed: (" + NUMBER + rb")"
@@ -40,15 +44,13 @@ SPEED = re.compile(
 FIELD = re.compile(rb"[ \t]+([^ \t=\n][^\t=\n]*)=(" + NUMBER + rb")")
 EPOCH = re.compile(rb"Epoch\[([0-9]+)\] (Train|Validation)-([^\t=\n]+)=(" + NUMBER + rb")[ \t\r]*$")
 TIME = re.compile(rb"Epoch\[([0-9]+)\] Time cost=(" + NUMBER + rb")[ \t\r]*$")
-# tools/parse_log.py of MXNet 1.9: one for each metric, and one for the time.
+# tools/parse_log.py of MXNet 1.9.
 PARSE_LOG = [
-    re.compile(pattern)
-    for pattern in (
-        r".*Epoch\[(\d+)\] Train-accuracy.*=([.\d]+)",
-        r".*Epoch\[(\d+)\] Validation-accuracy.*=([.\d]+)",
-        r".*Epoch\[(\d+)\] Time.*=([.\d]+)",
-    )
+    re.compile(rf".*Epoch\[(\d+)\] {split}{metric}.*=([.\d]+)")
+    for split, metrics in (("Train-", synthetic.METRICS[0]), ("Validation-", synthetic.METRICS[0]))
+    for metric in metrics
 ]
+PARSE_LOG.append(re.compile(r".*Epoch\[(\d+)\] Time.*=([.\d]+)"))
 
 
 def read_with_fitlog(paths: Sequence[Path], _: Path) -> None:
@@ -102,7 +104,7 @@ def read_with_parse_log(paths: Sequence[Path], _: Path) -> None:
                 for i, pattern in enumerate(PARSE_LOG):
                     match = pattern.match(line)
                     if match is not None:
-                        sums = data.setdefault(int(match[1]), [0.0] * 6)
+                        sums = data.setdefault(int(match[1]), [0.0] * 2 * len(PARSE_LOG))
                         sums[2 * i] += float(match[2])
                         sums[2 * i + 1] += 1
                         break
@@ -151,7 +153,7 @@ def measure(reader: str, folder: Path) -> None:
     pd.DataFrame({"a": np.zeros(1)})
     paths = sorted(folder.glob("*.log"))
     if reader == "fitlog":  # the engine and pandas have things to load when first used
-        read_with_fitlog([Path(__file__).parents[1] / "sample_logs" / "canonical.log"], folder)
+        read_with_fitlog([SAMPLES / "canonical.log"], folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = cpu_seconds()
     READERS[reader](paths, folder)
@@ -160,8 +162,8 @@ def measure(reader: str, folder: Path) -> None:
     print(json.dumps({"seconds": spent, "mbytes": grown / 1024}))
 
 
-def compare(folder: Path, runs: int, name: str) -> None:
-    """Measure all readers in turn and print the medians."""
+def compare(folder: Path, runs: int, name: str, readers: Sequence[str]) -> None:
+    """Measure the readers in turn and print the medians."""
     import fitlog
 
     paths = sorted(folder.glob("*.log"))
@@ -170,9 +172,9 @@ def compare(folder: Path, runs: int, name: str) -> None:
     for table in ("speed", "metrics"):
         getattr(log, table).to_csv(folder / f"{table}.csv", index=False)
     del log
-    found: dict[str, list[dict[str, Any]]] = {reader: [] for reader in READERS}
+    found: dict[str, list[dict[str, Any]]] = {reader: [] for reader in readers}
     for _ in range(runs):
-        for reader in READERS:
+        for reader in readers:
             command = [sys.executable, __file__, "--measure", reader, "--folder", str(folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found[reader].append(json.loads(done.stdout))
@@ -208,7 +210,12 @@ def main() -> int:
             for i, size in enumerate(sizes):
                 with (folder / f"{i:05d}.log").open("wb") as log:
                     synthetic.write(log, size, seed=i + 1)
-            compare(folder, options.runs, name)
+            compare(folder, options.runs, name, list(READERS))
+    with tempfile.TemporaryDirectory() as place:
+        for sample in (SAMPLES / "dialects").glob("*.log"):
+            text = sample.read_bytes()
+            Path(place, sample.name).write_bytes(text * (OTHERS_BYTES // len(text)))
+        compare(Path(place), options.runs, "other dialects", ["fitlog", "rules"])
     return 0
 
 

@@ -149,6 +149,8 @@ class Opened:
         Raises:
             LogError: the file cannot be read.
         """
+        if self.damage:
+            return b""
         try:
             piece = self._stream.read1(size)
         except _damage_errors() as error:
@@ -159,7 +161,12 @@ class Opened:
                 raise LogError(reason, path=self._name) from None
             self.damage, piece = str(error), b""  # bz2's
         self._given += len(piece)
-        return self._bounded(piece) if self._given > _ALWAYS_BYTES else piece
+        if self._given > max(_ALWAYS_BYTES, _MOST_TIMES * self.done):
+            self.damage = (
+                f"it unpacks to more than {_MOST_TIMES} times its size: a bomb? Unpack it yourself,"
+                " and read it then"
+            )
+        return piece
 
     def read_whole(self, size: int = CHUNK_BYTES) -> bytes:
         """`size` bytes or a little more, less only at the end: a stream may give little at once."""
@@ -167,16 +174,6 @@ class Opened:
         while pieces[-1] and (missing := size - sum(map(len, pieces))) > 0:
             pieces.append(self.read(missing))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _bounded(self, piece: bytes) -> bytes:
-        """The piece, unless the text has become absurdly long for its file."""
-        if self._given <= _MOST_TIMES * self.done:
-            return piece
-        self.damage = (
-            f"it unpacks to more than {_MOST_TIMES} times its size: a bomb? Unpack it yourself, and"
-            " read it then"
-        )
-        return b""
 
 
 @contextmanager

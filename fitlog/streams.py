@@ -62,7 +62,8 @@ class TableStream:
     def __iter__(self) -> Iterator[pd.DataFrame]:
         course, doubts, columns = Course(), Doubts(), Columns()
         has_records, findings, reason = False, [], ""
-        pending: pd.DataFrame | None = None
+        empty: pd.DataFrame | None = None
+        is_begun = False
         for columns in self._parts:
             course.add(columns)
             doubts.add(columns)
@@ -75,22 +76,24 @@ class TableStream:
             if self._table not in ROW_TABLES:
                 continue
             rows = self._frame(ROW_TABLES[self._table](columns), columns)
-            if pending is not None and len(pending) and len(rows):
-                yield pending
-            pending = rows if pending is None or len(rows) else pending
+            if len(rows):
+                is_begun = True
+                yield rows
+            else:
+                empty = rows
         if not has_records and self._table not in _OF_ANY_TEXT:
             raise no_records(", ".join(columns.files), columns.lines, reason)
         findings += doubts.find(course, columns.rule_uses)
         self.warnings = len(findings)
         course.take_medians()
         if self._table == "epochs":
-            pending = self._frame(epoch_table(course), columns)
+            yield self._frame(epoch_table(course), columns)
         elif self._table == "runs":
-            pending = self._frame(run_table(course), columns)
+            yield self._frame(run_table(course), columns)
         elif self._table == "warnings":
-            pending = self._frame(warning_table(findings), columns)
-        if pending is not None:
-            yield pending
+            yield self._frame(warning_table(findings), columns)
+        elif empty is not None and not is_begun:
+            yield empty
 
     def _frame(self, table: dict[str, Any], columns: Columns) -> pd.DataFrame:
         return as_frame(table, columns.files if self._with_file else None)

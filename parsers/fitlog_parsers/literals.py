@@ -18,8 +18,10 @@ from fitlog_parsers.words import Words, stands, words_of
 
 LONGEST_LITERAL: Final = 256
 _MOST_LITERALS: Final = 1024
-# Lines of a block that are looked at one by one before the rest is left to the rules.
+# Lines of a block that are looked at one by one, in vain or with a new text found, before the rest
+# is left to the rules.
 _MOST_FAILURES: Final = 8
+_MOST_NEW: Final = 64
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Literals:
         """
         usual = self._usual.setdefault(slot, [])
         tried: set[int] = set()
+        known = len(usual)
         todo: Ints | None = None  # the lines not matched so far; None for all
         codes = np.zeros(0, dtype="i8")
         behind = cursor
@@ -91,11 +94,13 @@ class Literals:
                 todo = np.arange(len(cursor))
                 codes, behind = np.full(len(cursor), -1), cursor.copy()
             order = []
-            while len(todo) and not order and len(failed) < _MOST_FAILURES:
+            is_patient = len(failed) < _MOST_FAILURES and len(tried) < known + _MOST_NEW
+            while len(todo) and not order and is_patient:
                 learned = self._learn(data, int(cursor[todo[0]]), is_field=slot >= 0)
                 if learned is None or learned in tried:
                     failed.append(todo[:1])
                     todo, begin = todo[1:], begin[1:]
+                    is_patient = len(failed) < _MOST_FAILURES
                 else:
                     usual.append(learned)
                     order = [learned]

@@ -14,8 +14,9 @@ from fitlog_parsers.entries import Entry, Finding, Row, Unparsed, settle_records
 from fitlog_parsers.grammar import Dialect
 from fitlog_parsers.lines import LineBuffer
 from fitlog_parsers.records import Record, Speed
-from fitlog_parsers.runs import Kind, Placed, RunTracker, summarise
+from fitlog_parsers.runs import RunTracker
 from fitlog_parsers.scanner import Found, Scanner, too_long
+from fitlog_parsers.stretches import Kind, Placed, summarise
 from fitlog_parsers.times import LineClock
 
 NUL_TEXT = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash left"

@@ -22,7 +22,7 @@ from fitlog_parsers.columns import (
 )
 from fitlog_parsers.entries import Row, settle_records
 from fitlog_parsers.records import Event, Metric, Speed
-from fitlog_parsers.runs import Kind
+from fitlog_parsers.stretches import Kind
 
 _WINDOW: Final = SCOPES.index("window")
 _RUNNING: Final = SCOPES.index("running")
