@@ -30,8 +30,8 @@ _OF_ANY_TEXT: Final = ("unparsed", "warnings")
 class TableStream:
     """Iterate over it: frames that together are the table; the last may be the only one, or empty.
 
-    `whole` gives the table in one frame. `unparsed` and `warnings` count, in the end, the rows of
-    these tables.
+    `whole` gives the table in one frame. In the end, `unparsed` and `warnings` count the rows of
+    these tables, and `recordless` names the logs without a record.
 
     Raises:
         NoRecordsError: there is no record in any of the logs, after the last of them.
@@ -50,6 +50,7 @@ class TableStream:
         progress: Progress | None = None,
     ) -> None:
         self.unparsed = self.warnings = 0
+        self.recordless: list[str] = []
         self._table, self._with_file = table, with_file
         settings: dict[str, Any] = {"dialect": dialect, "dialect_file": dialect_file}
         settings["progress"] = progress
@@ -61,15 +62,15 @@ class TableStream:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         course, doubts, columns = Course(), Doubts(), Columns()
-        has_records, findings, reason = False, [], ""
+        with_records: set[int] = set()
+        findings, reason = [], ""
         empty: pd.DataFrame | None = None
         is_begun = False
         for columns in self._parts:
             course.add(columns)
             doubts.add(columns)
             findings += columns.findings
-            has_records |= bool(len(columns.speed) or len(columns.metrics))
-            has_records |= any(kind != "end" for kind in columns.events.kind)
+            with_records |= _files_with_records(columns)
             self.unparsed += len(columns.unparsed)
             if columns.unparsed and not reason:
                 reason = columns.unparsed[0][1].reason
@@ -81,8 +82,9 @@ class TableStream:
                 yield rows
             else:
                 empty = rows
-        if not has_records and self._table not in _OF_ANY_TEXT:
+        if not with_records and self._table not in _OF_ANY_TEXT:
             raise no_records(", ".join(columns.files), columns.lines, reason)
+        self.recordless = [n for i, n in enumerate(columns.files) if i not in with_records]
         findings += doubts.find(course, columns.rule_uses)
         self.warnings = len(findings)
         course.take_medians()
@@ -99,11 +101,24 @@ class TableStream:
         return as_frame(table, columns.files if self._with_file else None)
 
 
+def _files_with_records(columns: Columns) -> set[int]:
+    """The numbers of the files of which a training was read; that it ended says nothing of it."""
+    import numpy as np
+
+    files: set[int] = set()
+    for table in (columns.speed, columns.metrics):
+        files.update(np.unique(np.asarray(table.file)).tolist())
+    events = zip(columns.events.file, columns.events.kind, strict=True)
+    return files | {file for file, kind in events if kind != "end"}
+
+
 def no_records(name: str, lines: int, reason: str) -> NoRecordsError:
     """What to say of a log without a record; `reason` is why its first text was not read."""
     if not lines:
         return NoRecordsError("is empty", path=name)
     unread = f"; not read: {reason}" if reason else ""
     return NoRecordsError(
-        f"no training record in its {lines:,} lines{unread}; not a log of Module.fit?", path=name
+        f"no training record in its {lines:,} line{'s' * (lines > 1)}{unread}; not a log of"
+        " Module.fit?",
+        path=name,
     )

@@ -177,7 +177,7 @@ def test_a_file_that_is_no_log_hides_nothing_of_the_others(tmp_path: Path) -> No
     assert "line 1: impossible-speed" in done.stdout
     assert "is a folder without a log" in done.stderr
     assert "matches no file" in done.stderr
-    assert "no training record in its 1 lines" in done.stderr
+    assert "no training record in its 1 line" in done.stderr
 
 
 def test_the_name_of_a_file_says_nothing_in_the_doctors_name(tmp_path: Path) -> None:

@@ -127,4 +127,5 @@ def test_memory_stays_flat_on_a_stream(table: str, monkeypatch: pytest.MonkeyPat
 
     peak(30)  # what is learned once
 
-    assert peak(1600) < 2 * peak(400)
+    # Of each run of 5,800 bytes its epoch and its restart are kept, and no row.
+    assert peak(1600) - peak(400) < 1200 * 2500

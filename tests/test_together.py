@@ -12,7 +12,7 @@ import pytest
 from fitlog import LogError, read_log, read_logs
 from fitlog.streams import TableStream
 from fitlog.tables import TABLES
-from support import SAMPLES
+from support import SAMPLES, Fitlog
 
 LOGS = sorted([*SAMPLES.glob("*.log"), *SAMPLES.glob("dialects/*.log")])
 SPEED = "Epoch[0] Batch [0-10]\tSpeed: 9.50 samples/sec\tacc=0.500000\n"
@@ -83,3 +83,14 @@ def test_logs_before_a_bad_one_are_not_lost(tmp_path: Path) -> None:
     assert len(next(stream)) == 1
     with pytest.raises(LogError, match=r"none\.log"):
         next(stream)
+
+
+def test_a_log_without_a_record_among_others_is_named(fitlog: Fitlog, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(SPEED)
+    (tmp_path / "b.log").write_text("hello\n")
+    (tmp_path / "c.log").write_text("")
+
+    done = fitlog("parse", "a.log", "b.log", "c.log", "--format", "csv")
+
+    assert (done.returncode, done.stderr) == (0, "fitlog: no record in b.log and 1 more\n")
+    assert len(done.stdout.splitlines()) == 2

@@ -177,6 +177,11 @@ def _follow(
 
 def _print_doubts(stream: TableStream) -> None:
     """Say on stderr what the table does not hold."""
+    if stream.recordless:
+        from fitlog.printable import printable
+
+        more = f" and {len(stream.recordless) - 1} more" if len(stream.recordless) > 1 else ""
+        typer.echo(f"fitlog: no record in {printable(stream.recordless[0])}{more}", err=True)
     if stream.unparsed:
         typer.echo(
             f"fitlog: not read, though like a record: {stream.unparsed} (--table unparsed)",
