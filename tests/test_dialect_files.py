@@ -138,6 +138,7 @@ def test_a_field_without_its_value_is_left_out(tmp_path: Path) -> None:
         ("example =", "exmaple =", "unknown key 'exmaple'; known: ahead, example"),
         ("[[rule]]", "[[rule]", "is not TOML"),
         ("[[rule]]", f"x = {'[' * 3000}", "is nested too deeply"),
+        ("[[rule]]", f"x = {'9' * 5000}\n[[rule]]", "is not TOML: Exceeds the limit"),
         ("step[ ]", f"{'(' * 3000}step[ ]{')' * 3000}", "its pattern is nested too deeply"),
         ("step[ ]", "step[ ]{99999999999999}", "no regular expression: the repetition number"),
         ("example =", "ahead = '('\nexample =", "ahead is no regular expression: missing )"),

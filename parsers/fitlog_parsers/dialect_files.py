@@ -75,7 +75,7 @@ def load_dialect(path: str | os.PathLike[str]) -> Dialect:
         said = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise DialectFileError(f"{name}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise DialectFileError(f"{name}: is not TOML: {error}") from None
     except RecursionError:
         raise DialectFileError(f"{name}: is nested too deeply") from None
