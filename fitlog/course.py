@@ -244,9 +244,9 @@ class Course:
 
     def _add_metrics(self, rows: _Rows) -> None:
         is_whole, line = rows.scope == EPOCH, rows.line
-        codes, value = value_code(rows.split, rows.metric), rows.value
+        split, metric, value = rows.split, rows.metric, rows.value
         keys, heads, tails = rows.segments(is_whole)
-        batch = np.where(rows.split == TRAIN, rows.batch_end, MISSING)
+        batch = np.where(split == TRAIN, rows.batch_end, MISSING)
         batches = np.maximum.reduceat(batch, heads).tolist()
         for key, head, tail, last_batch in zip(
             keys, heads.tolist(), tails.tolist(), batches, strict=True
@@ -263,7 +263,10 @@ class Course:
             here = slice(head, tail + 1)
             self.files[file].whole += tail + 1 - head
             for code, number, at in zip(
-                *(column[here].tolist() for column in (codes, value, line)), strict=True
+                value_code(split[here], metric[here]).tolist(),
+                value[here].tolist(),
+                line[here].tolist(),
+                strict=True,
             ):
                 if code not in told.codes:
                     more = (*told.codes, code)

@@ -144,19 +144,21 @@ class Doubts:
             self._file(one).lost.meet(line[at])
         for one, _ in _by_file(file, is_window & (start != MISSING)):
             self._file(one).is_ranged = True
-        follows = is_whole & (rows.split == TRAIN) & self._follow_windows(rows, is_window)
+        trained = np.flatnonzero(is_whole & (rows.split == TRAIN))
+        follows = np.zeros(len(line), dtype=bool)
+        follows[trained] = self._follow_windows(rows, np.flatnonzero(is_window), trained)
         for one, at in _by_file(file, follows):
             self._file(one).residual.meet(line[at])
 
-    def _follow_windows(self, rows: _Rows, is_window: Bools) -> Bools:
-        """Which rows have a window of their own epoch as the last one before them."""
-        last = np.maximum.accumulate(np.where(is_window, np.arange(len(is_window)), -1))
-        same = np.ones(len(last), dtype=bool)
+    def _follow_windows(self, rows: _Rows, windows: Ints, at: Ints) -> Bools:
+        """Which of the rows `at` have a window of their own epoch as the last one before them."""
+        last = np.searchsorted(windows, at) - 1
+        same = np.ones(len(at), dtype=bool)
         keys = [rows.file, rows.run, rows.node, rows.epoch]
         for key, before in zip(keys, self._last_window, strict=True):
-            same &= key == np.where(last < 0, before, key[last])
-        if last[-1] >= 0:
-            self._last_window = tuple(key[last[-1]] for key in keys)
+            same &= key[at] == np.append(key[windows], before)[last]  # -1: none here
+        if len(windows):
+            self._last_window = tuple(key[windows[-1]] for key in keys)
         return same
 
 

@@ -89,19 +89,23 @@ def collect(columns: Columns) -> None:
     pieces: list[Piece] = columns.pieces
     if not pieces:
         return
-    sizes = [len(piece.places["line"]) for piece in pieces]
-    offsets = np.cumsum([0, *sizes])
     for table, parts in (
         (columns.speed, [piece.speed for piece in pieces]),
         (columns.metrics, [piece.metrics for piece in pieces]),
     ):
-        rows = [part.pop("at") + offset for part, offset in zip(parts, offsets, strict=False)]
-        at = np.concatenate(rows)
-        for name in pieces[0].places:
-            places = np.concatenate([piece.places[name] for piece in pieces])
-            setattr(table, name, places[at])
+        behind = np.cumsum([len(part["at"]) for part in parts]).tolist()
+        # Piece by piece, for what is taken from one then lies in the cache.
+        whole = {
+            name: np.empty(behind[-1], column.dtype) for name, column in pieces[0].places.items()
+        }
+        for piece, part, start, end in zip(pieces, parts, [0, *behind], behind, strict=False):
+            at = part.pop("at")
+            for name, column in whole.items():
+                np.take(piece.places[name], at, out=column[start:end])
         for name in list(parts[0]):
-            setattr(table, name, np.concatenate([part.pop(name) for part in parts]))
+            whole[name] = np.concatenate([part.pop(name) for part in parts])
+        for name, column in whole.items():
+            setattr(table, name, column)
     columns.pieces = []
 
 
