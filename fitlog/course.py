@@ -1,9 +1,8 @@
 """The course of the trainings in one or many logs: what is known of each run, epoch and file.
 
 It is told from the columns of what was read, all at once or in parts, as a stream comes: the parts
-make no difference, and only what is kept here stays in memory. The rows of one epoch mostly lie
-together, so all is found from the places where the epoch changes; a log of millions of lines has
-some thousands of them.
+make no difference, and only what is kept here stays in memory. All is found from the places where
+the epoch changes; a log of millions of lines has some thousands of them.
 """
 
 from __future__ import annotations
@@ -38,6 +37,10 @@ _ENDS: Final = ("end", "early_stop")
 _MOST_SPEEDS: Final = 250_000
 # Turns of fewer lines than this, on average, are brought together.
 _SHORT_TURN: Final = 16
+# An epoch that says more than this has its codes for itself.
+_MOST_SHARED: Final = 64
+# Interleaved workers may be so many epochs behind the first one.
+_MOST_BEHIND: Final = 50
 _NEVER: Final = np.iinfo("i8").max
 
 
@@ -63,9 +66,9 @@ class Run:
 class Epoch:
     """An epoch of one run and node; what the log does not state is MISSING, or None.
 
-    `number` counts the epochs in the order in which they were met. `codes` and `values` are what is
-    said of the whole epoch (see `value_code`); they are no dict, for there may be many epochs.
-    `timed` adds up its windows.
+    `number` counts the epochs in the order in which they were met. `values` are what is said of the
+    whole epoch, `codes` the places of these by `value_code`, which epochs that say the same share:
+    there may be many. `timed` adds up its windows, `last_end` is the last batch of the last one.
     """
 
     number: int
@@ -74,8 +77,9 @@ class Epoch:
     batches: int = MISSING
     time_cost: float | None = None
     is_trained: bool = False
-    codes: tuple[int, ...] = ()
+    codes: dict[int, int] = field(default_factory=dict)
     values: array[float] = field(default_factory=lambda: array("d"))
+    last_end: int = 0
     timed: Timed | None = None
     speed_median: float | None = None
 
@@ -125,9 +129,8 @@ class Timed(NamedTuple):
 class File:
     """What a file states besides its runs: lines about epochs that are there twice, and ends.
 
-    `whole` counts its lines about whole epochs, `repeated` those of them that repeat a value.
-    `ends` are the lines that say that a training is over, with their node; `crashes` those where an
-    exception was printed.
+    `whole` counts its lines about whole epochs, `repeated` those of them that repeat a value; `ends`
+    are the lines that say that a training is over, with their node; `crashes` are exceptions'.
     """
 
     ends: list[tuple[int, int]] = field(default_factory=list)
@@ -163,7 +166,7 @@ class Course:
         self.names: list[str] = []
         self._speeds: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]] = []
         self._kept, self._most_kept = 0, _MOST_SPEEDS
-        self._codes: dict[tuple[int, ...], tuple[int, ...]] = {}  # each once
+        self._codes: dict[tuple[int, ...], dict[int, int]] = {}  # each once
 
     def add(self, columns: Columns) -> None:
         """Take in the rows of some columns."""
@@ -189,7 +192,7 @@ class Course:
         keys, heads, tails = rows.segments(split)
         # A window ends where the next one begins, also where its line does not say so.
         before = np.append(0, end[:-1])
-        before[heads] = [self._batches_before(key) for key in keys]
+        before[heads] = self._ends_before(keys, end[tails].tolist())
         stated = rows.batch_start
         start = np.maximum(stated, before)
         usable = (start < end) & ((stated >= 0) | (stated == MISSING))
@@ -204,7 +207,7 @@ class Course:
             np.minimum.reduceat(np.where(usable, rate, np.inf), heads),
             np.maximum.reduceat(np.where(usable, rate, 0.0), heads),
         )
-        numbers = np.full(len(heads), -1, dtype="i4")
+        numbers, ends = np.full(len(heads), -1, dtype="i4"), end[tails].tolist()
         columns = (line[heads], line[tails], np.maximum.reduceat(end, heads), *timed)
         for i, (key, first, last, batch, *sums) in enumerate(
             zip(keys, *(column.tolist() for column in columns), strict=True)
@@ -214,7 +217,7 @@ class Course:
                 (file, run, node, epoch), first, last, batch if which == TRAIN else MISSING
             )
             if told is not None and which == TRAIN:
-                numbers[i] = told.number
+                numbers[i], told.last_end = told.number, ends[i]
                 windows = Timed(*sums)
                 if windows.line != _NEVER:
                     told.timed = told.timed.with_more(windows) if told.timed else windows
@@ -223,11 +226,29 @@ class Course:
         self._speeds.append((every[kept], rate[kept]))
         self._kept += int(kept.sum())
 
-    def _batches_before(self, key: tuple[int, ...]) -> int:
-        """The last batch that was reported in the epoch so far; 0 where none was."""
-        file, run, node, epoch, _ = key
-        told = self.epochs.get((file, run, node, epoch))
-        return max(told.batches, 0) if told else 0
+    def _ends_before(self, keys: list[tuple[int, ...]], ends: list[int]) -> list[int]:
+        """Where the last window of each stretch's epoch before it ended; 0 where there was none."""
+        last: dict[tuple[int, ...], int] = {}
+        before = []
+        for key, end in zip(keys, ends, strict=True):
+            file, run, node, epoch, _ = key
+            if key not in last:
+                told = self.epochs.get((file, run, node, epoch))
+                last[key] = told.last_end if told else 0
+            before.append(last[key])
+            last[key] = end
+        return before
+
+    def _with_code(self, codes: dict[int, int], code: int) -> dict[int, int]:
+        """The codes with one more: shared, unless they are many."""
+        if len(codes) >= _MOST_SHARED:
+            own = dict(codes) if len(codes) == _MOST_SHARED else codes
+            own[code] = len(own)
+            return own
+        key = (*codes, code)
+        if key not in self._codes:
+            self._codes[key] = {**codes, code: len(codes)}
+        return self._codes[key]
 
     def _report(self, key: Key, first: int, last: int, batch: int) -> Epoch | None:
         """Reports from `first` to `last` up to `batch`: the epoch, None where they name none."""
@@ -268,12 +289,11 @@ class Course:
                 line[here].tolist(),
                 strict=True,
             ):
-                if code not in told.codes:
-                    more = (*told.codes, code)
-                    told.codes = self._codes.setdefault(more, more)
+                index = told.codes.get(code)
+                if index is None:
+                    told.codes = self._with_code(told.codes, code)
                     told.values.append(number)
                     continue
-                index = told.codes.index(code)
                 if told.values[index] == number:
                     self.files[file].repeat(at)
                 told.values[index] = number
@@ -318,9 +338,9 @@ class Course:
         return epoch
 
     def _are_over(self) -> npt.NDArray[np.bool_]:
-        """By number, the epochs that get no more windows: their place is two epochs on, or more.
+        """By number, the epochs that get no more windows: their place is many epochs on.
 
-        An epoch that goes back by one may be another worker's; by more, it is another run's.
+        Where workers write by turns into one run, some are behind the others.
         """
         latest: dict[tuple[int, int], tuple[int, int]] = {}
         for file, run, node, epoch in self.epochs:
@@ -328,7 +348,7 @@ class Course:
         last_file = len(self.files) - 1
         return np.array(
             [
-                file < last_file or (run, epoch + 1) < latest[file, node]
+                file < last_file or (run, epoch + _MOST_BEHIND) < latest[file, node]
                 for file, run, node, epoch in self.epochs
             ]
         )

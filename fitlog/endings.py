@@ -42,6 +42,8 @@ def user_errors() -> Iterator[Outcome]:
         _drop_output()
         place = error.filename or "standard output"
         raise _failure(f"cannot use {place}: {error.strerror or error}") from None
+    except MemoryError:
+        raise _failure("not enough memory; see --format csv, which takes little") from None
     except KeyboardInterrupt as interrupt:
         typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -95,9 +95,9 @@ class Doubts:
 
     def _add_speed(self, rows: _Rows) -> None:
         file, line, value, start = rows.file, rows.line, rows.samples_per_sec, rows.batch_start
-        for one, count in enumerate(np.bincount(file).tolist()):
-            if count:
-                self._file(one).speeds += count
+        files, counts = np.unique(file, return_counts=True)
+        for one, count in zip(files.tolist(), counts.tolist(), strict=True):
+            self._file(one).speeds += count
         for one, at in _by_file(file, ~(np.isfinite(value) & (value > 0))):
             self._file(one).impossible.meet(line[at], str(value[at[0]]))
         for one, at in _by_file(file, (start < 0) & (start != MISSING)):

@@ -162,9 +162,9 @@ def _follow(source: Source, reader: LogReader, wait: Wait) -> Iterator[list[Entr
         with _opened_log(source, wait) as log:
             while piece := _read(log, wait):
                 yield reader.feed(piece)
+        yield reader.close()
         if log.damage:
             raise LogError(f"is damaged: {log.damage}", path=name_of(source))
-        yield reader.close()
         return
     with _interruptible(wait):  # a pipe opens when somebody writes
         tail = _Tail(source)
@@ -248,8 +248,12 @@ class _Tail:
         if not os.path.samestat(there, here):
             if here.st_size > self._position:  # there is more of it to be read first
                 return ""
+            try:
+                following = open_file(self._path).detach()
+            except LogError:  # gone again, or not readable yet
+                return ""
             self._file.close()
-            self._file, self._position, self._last = open_file(self._path).detach(), 0, b""
+            self._file, self._position, self._last = following, 0, b""
             return "rotated"
         if here.st_size >= self._position and self._is_as_read():
             return ""

@@ -51,7 +51,8 @@ def write_parts(parts: Iterable[pd.DataFrame], form: str, path: Path | None) -> 
         OutputError: as `write_table`.
     """
     if form == "parquet":
-        _write_parquet(next(iter(parts)), path)
+        (table,) = parts  # to its end: what was met on the way is told there
+        _write_parquet(table, path)
         return
     pieces = _FORMS[form](parts)
     if path is None:

@@ -83,4 +83,7 @@ def _open_bar() -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        # What is written meanwhile is the command's, and no part of the bar.
+        redirect_stdout=False,
+        redirect_stderr=False,
     )

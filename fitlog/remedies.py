@@ -21,7 +21,9 @@ REMEDIES: Final = {
     "repeated-batch": "compare the two runs' settings; start a new file for each run",
     "residual-metric": "use the windows' metrics; Train- lines leave most batches out",
     "restart": "nothing to do: runs are kept apart; use the column run",
+    "rotated": "nothing to do: what follows is of the next file, and lines are counted on",
     "traceback": "read what the log says there; a run that a crash ended counts as cut",
+    "truncated": "nothing to do: what was read stays read, and lines are counted on",
     "undecided-windows": "see whether these speeds are the evaluation's before you compare them",
     "unread": "see `fitlog parse LOG --table unparsed`",
 }

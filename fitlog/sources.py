@@ -29,6 +29,8 @@ CHUNK_BYTES: Final = 1 << 20
 # A log's text is ten times its compressed size, or fifty where it repeats itself.
 _MOST_TIMES: Final = 250
 _ALWAYS_BYTES: Final = 256 << 20
+# xz -9 needs 65 MiB.
+_XZ_BYTES: Final = 256 << 20
 _LOG_NAME: Final = re.compile(r"\.(?:log|txt|out)(?:\.[0-9]+)?(?:\.(?:gz|xz|bz2|zst))?$")
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"
 _MAGICS: Final = (_GZIP, _XZ, _BZIP2, _ZSTD)
@@ -287,7 +289,7 @@ def _decompressed(
     if head.startswith(_GZIP):
         return gzip.GzipFile(fileobj=packed), packed
     if head.startswith(_XZ):
-        return io.BufferedReader(_Members(packed, lzma.LZMADecompressor)), packed
+        return io.BufferedReader(_Members(packed, _new_xz)), packed
     if head.startswith(_BZIP2):
         return io.BufferedReader(_Members(packed, bz2.BZ2Decompressor)), packed
     if head.startswith(_ZSTD):
@@ -307,6 +309,10 @@ def _head(stream: io.BufferedReader) -> tuple[bytes, bool]:
     while _may_become_magic(head) and (more := stream.read1(_LONGEST_MAGIC - len(head))):
         head += more
     return head, True
+
+
+def _new_xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=_XZ_BYTES)  # a header may claim gigabytes
 
 
 def _may_become_magic(head: bytes) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from fitlog import read_log, read_logs
-from fitlog.progress import ReadingBar, shown_reading
+from fitlog.progress import ReadingBar, _open_bar, shown_reading
 from support import SAMPLES
 
 
@@ -82,3 +82,15 @@ def test_progress_is_told_in_bytes_of_the_files() -> None:
     read_logs(logs, progress=told.append)
 
     assert told == [sizes[0], sizes[0], sum(sizes)]
+
+
+def test_what_is_printed_beside_a_bar_goes_where_it_should(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
+    monkeypatch.setenv("TERM", "xterm")
+
+    with _open_bar():
+        print("a row")  # noqa: T201
+
+    assert capsys.readouterr().out == "a row\n"
