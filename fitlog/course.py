@@ -129,8 +129,8 @@ class Timed(NamedTuple):
 class File:
     """What a file states besides its runs: lines about epochs that are there twice, and ends.
 
-    `whole` counts its lines about whole epochs, `repeated` those of them that repeat a value; `ends`
-    are the lines that say that a training is over, with their node; `crashes` are exceptions'.
+    `whole` counts its lines about whole epochs, `repeated` those that repeat a value. `ends` are
+    the lines, with their node, that say that a training is over; `crashes` are exceptions' lines.
     """
 
     ends: list[tuple[int, int]] = field(default_factory=list)
