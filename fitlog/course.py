@@ -1,8 +1,8 @@
 """The course of the trainings in one or many logs: what is known of each run, epoch and file.
 
 It is told from the columns of what was read, all at once or in parts, as a stream comes: the parts
-make no difference, and only what is kept here stays in memory. All is found from the places where
-the epoch changes; a log of millions of lines has some thousands of them.
+make no difference, and only what is kept here stays in memory. All is found from where epochs
+change; a log of millions of lines has some thousands of such places.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ BATCH_SIZE: Final = "batch_size"
 _ARGUMENTS: Final = (*COUNTS, *BEGINNINGS, STEPS, BATCH_SIZE)
 _ENDS: Final = ("end", "early_stop")
 # So many speeds are kept before the medians of epochs that are over are taken.
-_MOST_SPEEDS: Final = 250_000
+_MOST_SPEEDS: Final = 100_000
 # Turns of fewer lines than this, on average, are brought together.
 _SHORT_TURN: Final = 16
 # An epoch that says more than this has its codes for itself.
 _MOST_SHARED: Final = 64
 # Interleaved workers may be so many epochs behind the first one.
-_MOST_BEHIND: Final = 50
+_MOST_BEHIND: Final = 20
+_NO_CODES: Final[dict[int, int]] = {}
 _NEVER: Final = np.iinfo("i8").max
 
 
@@ -77,7 +78,7 @@ class Epoch:
     batches: int = MISSING
     time_cost: float | None = None
     is_trained: bool = False
-    codes: dict[int, int] = field(default_factory=dict)
+    codes: dict[int, int] = field(default_factory=lambda: _NO_CODES)
     values: array[float] = field(default_factory=lambda: array("d"))
     last_end: int = 0
     timed: Timed | None = None

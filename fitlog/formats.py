@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Else pandas leaves out decimals that a part of the table does not have.
 _TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%f"
 # Text takes many times the memory of numbers.
-_ROWS_AT_ONCE: Final = 2_000
+_ROWS_AT_ONCE: Final = 1_000
 _BY_ENDING: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
 
 
