@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitlog.hparams import parse_hparams
-from fitlog.segments import Ints, find_segments
+from fitlog.segments import Rows, rows_by_node
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SCOPES, SPLITS, Columns
 
@@ -35,8 +35,6 @@ _ARGUMENTS: Final = (*COUNTS, *BEGINNINGS, STEPS, BATCH_SIZE)
 _ENDS: Final = ("end", "early_stop")
 # So many speeds are kept before the medians of epochs that are over are taken.
 _MOST_SPEEDS: Final = 100_000
-# Turns of fewer lines than this, on average, are brought together.
-_SHORT_TURN: Final = 16
 # An epoch that says more than this has its codes for itself.
 _MOST_SHARED: Final = 64
 # Interleaved workers may be so many epochs behind the first one.
@@ -93,6 +91,11 @@ class Epoch:
     def is_validated(self) -> bool:
         """Whether it was evaluated."""
         return any(code % 2 == VALIDATION for code in self.codes)
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the log states that it ended, or that it was evaluated."""
+        return self.is_ended or self.is_validated
 
 
 def value_code(split: Any, metric: Any) -> Any:
@@ -175,9 +178,9 @@ class Course:
         self.names = columns.metrics.names
         self._add_events(columns)
         if len(columns.speed):
-            self._add_speed(_Rows(columns.speed))
+            self._add_speed(rows_by_node(columns.speed))
         if len(columns.metrics):
-            self._add_metrics(_Rows(columns.metrics))
+            self._add_metrics(rows_by_node(columns.metrics))
         for file, finding in columns.findings:
             if finding.code == "traceback":
                 self.files[file].crashes.append(finding.line)
@@ -188,12 +191,12 @@ class Course:
         """Nothing more will come: give each epoch its median speed."""
         self._take_medians(are_over=np.ones(len(self.epochs), dtype=bool))
 
-    def _add_speed(self, rows: _Rows) -> None:
+    def _add_speed(self, rows: Rows) -> None:
         split, rate, line, end = rows.split, rows.samples_per_sec, rows.line, rows.batch_end
         keys, heads, tails = rows.segments(split)
         # A window ends where the next one begins, also where its line does not say so.
-        before = np.append(0, end[:-1])
-        before[heads] = self._ends_before(keys, end[tails].tolist())
+        before, ends = np.append(0, end[:-1]), end[tails].tolist()
+        before[heads] = self._ends_before(keys, ends)
         stated = rows.batch_start
         start = np.maximum(stated, before)
         usable = (start < end) & ((stated >= 0) | (stated == MISSING))
@@ -208,7 +211,7 @@ class Course:
             np.minimum.reduceat(np.where(usable, rate, np.inf), heads),
             np.maximum.reduceat(np.where(usable, rate, 0.0), heads),
         )
-        numbers, ends = np.full(len(heads), -1, dtype="i4"), end[tails].tolist()
+        numbers = np.full(len(heads), -1, dtype="i4")
         columns = (line[heads], line[tails], np.maximum.reduceat(end, heads), *timed)
         for i, (key, first, last, batch, *sums) in enumerate(
             zip(keys, *(column.tolist() for column in columns), strict=True)
@@ -264,7 +267,7 @@ class Course:
         told.batches = max(told.batches, batch)
         return told
 
-    def _add_metrics(self, rows: _Rows) -> None:
+    def _add_metrics(self, rows: Rows) -> None:
         is_whole, line = rows.scope == EPOCH, rows.line
         split, metric, value = rows.split, rows.metric, rows.value
         keys, heads, tails = rows.segments(is_whole)
@@ -369,27 +372,6 @@ class Course:
         self._speeds = [(numbers[~here], rates[~here])]
         self._kept = len(self._speeds[0][0])
         self._most_kept = max(_MOST_SPEEDS, 2 * self._kept)
-
-
-class _Rows:
-    """A table's columns as arrays; where nodes wrote by turns, those of each node together."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-        node = np.asarray(table.node)
-        turns = np.count_nonzero(node[1:] != node[:-1])
-        is_mixed = turns * _SHORT_TURN > len(node)
-        self._order = np.lexsort((node, np.asarray(table.file))) if is_mixed else slice(None)
-
-    def __getattr__(self, name: str) -> Any:
-        return np.asarray(getattr(self._table, name))[self._order]
-
-    def segments(self, more: Any) -> tuple[list[tuple[int, ...]], Ints, Ints]:
-        """The keys of stretches of rows of one epoch that are alike in `more`; heads and tails."""
-        columns = [self.file, self.run, self.node, self.epoch, more]
-        heads, tails = find_segments(columns)
-        keys = zip(*(column[heads].tolist() for column in columns), strict=True)
-        return list(keys), heads, tails
 
 
 def _worth_keeping(arguments: dict[str, Any]) -> dict[str, int]:

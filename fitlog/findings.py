@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitlog.course import BATCH_SIZE, EPOCH, TRAIN, VALIDATION, WINDOW, Course, Epoch, Timed
-from fitlog.segments import Ints
+from fitlog.segments import Ints, Rows
 from fitlog_parsers import MISSING, Finding
 from fitlog_parsers.columns import Columns
 
@@ -69,9 +69,9 @@ class Doubts:
     def add(self, columns: Columns) -> None:
         """Take in the rows of some columns."""
         if len(columns.speed):
-            self._add_speed(_Rows(columns.speed))
+            self._add_speed(Rows(columns.speed))
         if len(columns.metrics):
-            self._add_metrics(_Rows(columns.metrics))
+            self._add_metrics(Rows(columns.metrics))
 
     def find(
         self, course: Course, rule_uses: Sequence[Mapping[tuple[str, str], int]]
@@ -93,7 +93,7 @@ class Doubts:
     def _file(self, file: int) -> _File:
         return self._files.setdefault(file, _File())
 
-    def _add_speed(self, rows: _Rows) -> None:
+    def _add_speed(self, rows: Rows) -> None:
         file, line, value, start = rows.file, rows.line, rows.samples_per_sec, rows.batch_start
         files, counts = np.unique(file, return_counts=True)
         for one, count in zip(files.tolist(), counts.tolist(), strict=True):
@@ -104,7 +104,7 @@ class Doubts:
             self._file(one).negative.meet(line[at])
         self._add_gaps(rows)
 
-    def _add_gaps(self, rows: _Rows) -> None:
+    def _add_gaps(self, rows: Rows) -> None:
         """Reports between two windows of an epoch that are not in the log."""
         names = ("file", "run", "node", "epoch", "split", "batch_start", "batch_end")
         now = {name: getattr(rows, name) for name in names}
@@ -129,7 +129,7 @@ class Doubts:
         # Copies: the tables take the columns over, and write a 0 where a number is missing.
         self._last = {name: column[-1:].copy() for name, column in now.items()}
 
-    def _add_metrics(self, rows: _Rows) -> None:
+    def _add_metrics(self, rows: Rows) -> None:
         file, line = rows.file, rows.line
         is_whole, is_validation = rows.scope == EPOCH, rows.split == VALIDATION
         is_window, start = rows.scope == WINDOW, rows.batch_start
@@ -150,7 +150,7 @@ class Doubts:
         for one, at in _by_file(file, follows):
             self._file(one).residual.meet(line[at])
 
-    def _follow_windows(self, rows: _Rows, windows: Ints, at: Ints) -> Bools:
+    def _follow_windows(self, rows: Rows, windows: Ints, at: Ints) -> Bools:
         """Which of the rows `at` have a window of their own epoch as the last one before them."""
         last = np.searchsorted(windows, at) - 1
         same = np.ones(len(at), dtype=bool)
@@ -160,16 +160,6 @@ class Doubts:
         if len(windows):
             self._last_window = tuple(key[windows[-1]] for key in keys)
         return same
-
-
-class _Rows:
-    """A table's columns as arrays."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
-    def __getattr__(self, name: str) -> Any:
-        return np.asarray(getattr(self._table, name))
 
 
 def _by_file(file: Ints, where: Bools) -> Iterator[tuple[int, Ints]]:
@@ -227,7 +217,7 @@ def _missing_epochs(course: Course) -> Iterator[Found]:
     """Epochs that a run must have trained between those that it logs; the first of each file."""
     places: dict[tuple[int, int, int], dict[int, int]] = {}
     for (file, run, node, number), epoch in course.epochs.items():
-        if epoch.is_trained or epoch.is_ended or epoch.is_validated:
+        if epoch.is_trained or epoch.is_stated:
             places.setdefault((file, run, node), {})[number] = epoch.first_line
     told = set()
     for (file, run, _), lines in sorted(places.items()):

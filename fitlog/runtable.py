@@ -50,7 +50,7 @@ def run_table(course: Course) -> dict[str, Any]:
             statuses[place],
             min(epochs) if epochs else pd.NA,
             last if epochs else pd.NA,
-            sum(epoch < last or _is_stated(told) for epoch, told in epochs.items()),
+            sum(epoch < last or told.is_stated for epoch, told in epochs.items()),
             run.first_line,
             run.last_line,
         )
@@ -83,14 +83,9 @@ def _places(course: Course) -> list[Place]:
 def _epochs_by_run(course: Course) -> dict[Place, Epochs]:
     every: dict[Place, Epochs] = {place: {} for place in course.runs}
     for (file, run, node, number), epoch in course.epochs.items():
-        if epoch.is_trained or _is_stated(epoch):
+        if epoch.is_trained or epoch.is_stated:
             every[file, run, node][number] = epoch
     return every
-
-
-def _is_stated(epoch: Epoch) -> bool:
-    """Whether the log states that it ended."""
-    return epoch.is_ended or epoch.is_validated
 
 
 def _statuses(course: Course, every: dict[Place, Epochs]) -> dict[Place, str]:
@@ -130,8 +125,8 @@ def _is_finished(run: Run, epochs: Epochs, file: File, node: int, until: int) ->
         return 0 < run.arguments.get(STEPS, 0) <= run.loose_batch + 1
     last = max(epochs)
     validated = [epoch for epoch, told in epochs.items() if told.is_validated]
-    if any(_is_stated(epoch) for epoch in epochs.values()):
-        if not _is_stated(epochs[last]) or (validated and last not in validated):
+    if any(epoch.is_stated for epoch in epochs.values()):
+        if not epochs[last].is_stated or (validated and last not in validated):
             return False
     elif not _are_whole(epochs):
         return False
