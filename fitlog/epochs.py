@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_NONE = np.zeros(0, dtype="i8"), np.zeros(0)
+# A column has a cell for each epoch, also where an epoch says nothing of its metric: nine bytes.
+_MOST_CELLS: Final = 1 << 25
+_NONE: Final = np.zeros(0, dtype="i8"), np.zeros(0)
 
 
 def epoch_table(course: Course) -> dict[str, Any]:
@@ -23,7 +25,8 @@ def epoch_table(course: Course) -> dict[str, Any]:
 
     Columns: file int64, run int64, node Int64, epoch Int64, time_cost Float64 in seconds,
     speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64 columns
-    `train-<metric>` and `validation-<metric>`. Floats are nullable, for a nan was logged.
+    `train-<metric>` and `validation-<metric>`, those of `shown_codes`. Floats are nullable, for a
+    nan was logged.
     """
     # Lines without a rank come behind those with one.
     keys = sorted(course.epochs, key=lambda key: (*key[:2], key[2] == MISSING, *key[2:]))
@@ -38,22 +41,30 @@ def epoch_table(course: Course) -> dict[str, Any]:
         "batches": _integers(epoch.batches for epoch in epochs),
         "lr": _floats(_learning_rates(course, keys)),
     }
-    table.update(_whole_values(epochs, course.names))
+    table.update(_whole_values(epochs, shown_codes(course), course.names))
     return table
 
 
-def _whole_values(epochs: list[Epoch], names: list[str]) -> dict[str, pd.arrays.FloatingArray]:
+def shown_codes(course: Course) -> list[int]:
+    """The values of whole epochs that have a column, by `value_code`: all, or the first of many."""
+    every = {id(epoch.codes): epoch.codes for epoch in course.epochs.values()}
+    codes: set[int] = set().union(*every.values())
+    return sorted(codes)[: _MOST_CELLS // max(len(course.epochs), 1)]
+
+
+def _whole_values(
+    epochs: list[Epoch], codes: list[int], names: list[str]
+) -> dict[str, pd.arrays.FloatingArray]:
     """A column for each split and metric of whole epochs, by the metrics' order of appearance."""
     import pandas as pd
 
     count = len(epochs)
-    columns: dict[int, tuple[Any, Any]] = {}
+    columns = {code: (np.zeros(count), np.ones(count, dtype=bool)) for code in codes}
     for row, epoch in enumerate(epochs):
         for code, value in zip(epoch.codes, epoch.values, strict=True):
-            if code not in columns:
-                columns[code] = np.zeros(count), np.ones(count, dtype=bool)
-            values, missing = columns[code]
-            values[row], missing[row] = value, False
+            if code in columns:
+                values, missing = columns[code]
+                values[row], missing[row] = value, False
     return {
         f"{split}-{name}": pd.arrays.FloatingArray(*columns[value_code(which, metric)])
         for which, split in enumerate(SPLITS)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fitlog.course import BATCH_SIZE, EPOCH, TRAIN, VALIDATION, WINDOW, Course, Epoch, Timed
+from fitlog.epochs import shown_codes
 from fitlog.segments import Ints, Rows
 from fitlog_parsers import MISSING, Finding
 from fitlog_parsers.columns import Columns
@@ -88,6 +89,7 @@ class Doubts:
             *_doubled(course),
             *_missing_epochs(course),
             *_asynchronous(course, rule_uses),
+            *_left_out(course),
         ]
 
     def _file(self, file: int) -> _File:
@@ -253,6 +255,18 @@ def _asynchronous(
             f" {first.batch_size} samples a batch): the speeds tell how fast work was queued"
         )
         yield file, Finding(code="asynchronous-speed", line=first.timed.line, text=text)
+
+
+def _left_out(course: Course) -> Iterator[Found]:
+    """Files with values of whole epochs that have no column in the table of epochs."""
+    shown = set(shown_codes(course))
+    first: dict[int, int] = {}
+    for (file, *_), epoch in course.epochs.items():
+        if file not in first and not shown.issuperset(epoch.codes):
+            first[file] = epoch.first_line
+    for file, line in first.items():
+        text = f"too many metrics for the table epochs: it has the first {len(shown):,} columns"
+        yield file, Finding(code="wide-epochs", line=line, text=text)
 
 
 def _batch_sizes(course: Course) -> dict[tuple[int, int], int]:

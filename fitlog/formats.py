@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.errors import OutputError
+from fitlog.errors import FitlogError, OutputError
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ def write_table(table: pd.DataFrame, form: str, path: Path | None) -> None:
 def write_parts(parts: Iterable[pd.DataFrame], form: str, path: Path | None) -> None:
     """Write a table that comes in parts; only `csv` and `json` take more than one.
 
-    Nothing is written before the first part is there.
+    Nothing is written before the first part is there. Where a later part cannot be read, those
+    before it are written, and are whole.
 
     Raises:
         OutputError: as `write_table`.
+        FitlogError: what `parts` raises.
     """
     if form == "parquet":
         (table,) = parts  # to its end: what was met on the way is told there
@@ -100,11 +102,16 @@ def format_row(row: Mapping[Hashable, Any]) -> str:
 
 def _json(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
     separator = "[\n"
-    for table in parts:
-        columns = list(table.columns)
-        for row in table.itertuples(index=False, name=None):
-            yield separator + format_row(dict(zip(columns, row, strict=True)))
-            separator = ",\n"
+    try:
+        for table in parts:
+            columns = list(table.columns)
+            for row in table.itertuples(index=False, name=None):
+                yield separator + format_row(dict(zip(columns, row, strict=True)))
+                separator = ",\n"
+    except FitlogError:  # what was read before stays whole JSON
+        if separator == ",\n":
+            yield "\n]\n"
+        raise
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 

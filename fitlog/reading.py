@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 # So much text at a time is read: the fast reader is slow on little, and much takes memory.
-_PART_BYTES = CHUNK_BYTES
+_PART_BYTES: Final = CHUNK_BYTES
 # Logs that are smaller than this are read together.
 _SMALL_BYTES: Final = 1 << 18
 
@@ -149,6 +149,7 @@ class _Reading:
         self._columns, self._dialects, self._progress = columns, dialects, progress
         self._engine = _new_engine(dialects) if bulk else None
         self._waiting: list[tuple[str, bytes]] = []
+        self._waiting_bytes = 0
         self._files_done = 0
 
     def read(self, sources: Sequence[Source]) -> Iterator[None]:
@@ -166,9 +167,10 @@ class _Reading:
         piece = log.read_whole(_PART_BYTES)
         if self._can_wait(piece, log):
             self._waiting.append((name, piece))
+            self._waiting_bytes += len(piece)
             self._tell(log)
             self._files_done += log.done
-            if sum(len(text) for _, text in self._waiting) >= _PART_BYTES:
+            if self._waiting_bytes >= _PART_BYTES:
                 yield from self._read_waiting()
             return
         yield from self._read_waiting()
@@ -196,7 +198,7 @@ class _Reading:
             from fitlog_parsers.bulk import read_together
 
             read_together(self._columns, self._waiting, self._dialects, self._engine)
-            self._waiting = []
+            self._waiting, self._waiting_bytes = [], 0
             yield
 
     def _new_reader(self) -> Reader:

@@ -26,6 +26,7 @@ REMEDIES: Final = {
     "truncated": "nothing to do: what was read stays read, and lines are counted on",
     "undecided-windows": "see whether these speeds are the evaluation's before you compare them",
     "unread": "see `fitlog parse LOG --table unparsed`",
+    "wide-epochs": "take these metrics from the table metrics, which has all of them",
 }
 
 # Told from the numbers of whole tables, by `findings`; the others are told by the lines.
@@ -39,5 +40,6 @@ TOLD_BY_TABLES: Final = frozenset(
         "missing-epochs",
         "negative-window",
         "residual-metric",
+        "wide-epochs",
     }
 )

@@ -22,15 +22,12 @@ from fitlog_parsers.dialects.module import TIME_COST as TIME_COST_RULE
 from fitlog_parsers.engine import Engine, Look
 from fitlog_parsers.entries import Finding
 from fitlog_parsers.grammar import Dialect
-from fitlog_parsers.lines import LineBuffer
+from fitlog_parsers.lines import Chunk, LineBuffer
 from fitlog_parsers.reader import NUL_TEXT
 from fitlog_parsers.rows import write_rows
 from fitlog_parsers.scanner import Found, Scanner, decode, too_long
 from fitlog_parsers.times import LineClock
 
-# Where less than a fifth of a block's lines is canonical, a look at the next ones is not worth it.
-_FEW: Final = 5
-_BLOCKS_BY_RULES: Final = 8
 # So many lines at once: what waits to be written costs time with each object that is made.
 _LINES_BY_RULES: Final = 2000
 
@@ -61,7 +58,6 @@ class BulkReader:
         self._items: list[Item] = []
         self._times = np.zeros(0, dtype="i8")
         self._blocks: deque[Block] = deque()
-        self._blocks_by_rules = 0  # so many more are left to the rules without a look
 
     @property
     def dialect_lines(self) -> Counter[str]:
@@ -75,18 +71,16 @@ class BulkReader:
 
     def feed(self, data: bytes) -> None:
         """Read a piece of the log, of any length; a megabyte is a good one."""
-        for block in self._buffer.feed(data):
-            self._read(block.data, is_too_long=block.too_long)
+        for chunk in self._buffer.feed(data):
+            self._read(chunk)
 
     def close(self) -> None:
         """Read what is left: a last line without its end, and lines held until now."""
-        blocks, rest = self._buffer.close()
-        for block in blocks:
-            self._read(block.data, is_too_long=block.too_long)
-        if rest.too_long:
-            self._read(rest.data, is_too_long=True)
-        elif rest.data:
-            self._read_by_rules(rest.data, ended=False)
+        chunks, rest = self._buffer.close()
+        for chunk in chunks:
+            self._read(chunk)
+        if rest.data:
+            self._read(rest, ended=False)
         self._clock.close(self.lines)
         self._settle_times()
         self.close_nodes()
@@ -109,42 +103,57 @@ class BulkReader:
             self._columns.add(finding)
         node.tracker.findings.clear()
 
-    def _read(self, data: bytes, *, is_too_long: bool) -> None:
-        heading = self._scanner.heading
-        if is_too_long:
+    def _read(self, chunk: Chunk, *, ended: bool = True) -> None:
+        data = chunk.data
+        if chunk.has_nul and not self.has_nul:
+            self.has_nul = True
+            line = self.lines + 1
+            if not chunk.too_long:
+                line += data.count(b"\n", 0, data.index(b"\0"))
+            self._columns.add(Finding(code="nul-bytes", line=line, text=NUL_TEXT))
+        if chunk.too_long:
             self.lines += 1
             self._columns.add(too_long(self.lines, data))
-            self._look_for_nul(data, self.lines)
-        elif not self._engine.has_canonical or b"\0" in data or (heading and heading.rule.stays):
-            self._read_by_rules(data, ended=True)
-        elif self._blocks_by_rules:
-            self._blocks_by_rules -= 1
-            self._read_by_rules(data, ended=True)
+        elif not ended or chunk.has_nul or not self._engine.has_canonical:
+            self._read_by_rules(data, ended=ended)
         else:
-            look = self._engine.look(data)
-            count = len(look.ends)
-            if look.canonical.accepted.sum() * _FEW < count:
-                self._blocks_by_rules = _BLOCKS_BY_RULES
-            first = self.lines + 1
-            self.read_part(look, 0, count)
-            numbers = np.arange(first, first + count)
-            files = np.full(count, self._file)
-            self._enqueue(Lines(files, numbers, look.begins.time, look.begins.node), look)
+            self._read_as_planned(data)
+
+    def _read_as_planned(self, data: bytes) -> None:
+        engine, begin = self._engine, 0
+        while begin < len(data):
+            heading = self._scanner.heading
+            if heading and heading.rule.stays:
+                self._read_by_rules(data[begin:], ended=True)
+                return
+            size, is_worth_a_look = engine.plan(len(data) - begin)
+            end = data.find(b"\n", begin + size - 1) + 1
+            part = data if size == len(data) else data[begin:end]
+            if is_worth_a_look:
+                self._read_with_look(engine.look(part))
+            else:
+                self._read_by_rules(part, ended=True)
+            begin = end
+
+    def _read_with_look(self, look: Look) -> None:
+        first, count = self.lines + 1, len(look.ends)
+        self.read_part(look, 0, count)
+        numbers, files = np.arange(first, first + count), np.full(count, self._file)
+        self._enqueue(Lines(files, numbers, look.begins.time, look.begins.node), look)
 
     def _read_by_rules(self, data: bytes, *, ended: bool) -> None:
-        self._look_for_nul(data, self.lines + 1)
         lines = data.split(b"\n")
         if ended:
             lines.pop()  # what stands behind the last line's end: nothing
         for begin in range(0, len(lines), _LINES_BY_RULES):
             some = lines[begin : begin + _LINES_BY_RULES]
             count, first = len(some), self.lines + 1
-            self._times = missing = np.full(count, MISSING)
+            self._times, nodes = np.full(count, MISSING), np.full(count, MISSING)
             for i, raw in enumerate(some):
                 self._scan(first + i, raw, i, ended=ended)
             self.lines += count
             numbers, files = np.arange(first, first + count), np.full(count, self._file)
-            self._enqueue(Lines(files, numbers, missing, missing), Look.nothing())
+            self._enqueue(Lines(files, numbers, self._times, nodes), Look.nothing())
 
     def read_part(self, look: Look, first: int, last: int, *, ended: bool = True) -> None:
         """Read the lines of this log in a text that was looked at, in their order.
@@ -214,12 +223,6 @@ class BulkReader:
                 scanner.dialect_lines[name] += count
                 scanner.rule_uses[name, rule.name] += count
 
-    def _look_for_nul(self, data: bytes, line: int) -> None:
-        if not self.has_nul and b"\0" in data:
-            self.has_nul = True
-            line += data.count(b"\n", 0, data.index(b"\0"))
-            self._columns.add(Finding(code="nul-bytes", line=line, text=NUL_TEXT))
-
     def _enqueue(self, lines: Lines, look: Look) -> None:
         items, self._items = self._items, []
         block = Block(lines, look.canonical.kept(), items, self._engine.names, look.data)
@@ -228,6 +231,8 @@ class BulkReader:
         self._flush()
 
     def _flush(self) -> None:
+        self._clock.give_up(self.lines)
+        self._settle_times()
         for node in self.nodes.values():
             settle(node.tracker.give_up(self.lines))
             self._report(node)
@@ -241,17 +246,37 @@ def read_together(
     dialects: tuple[Dialect, ...],
     engine: Engine,
 ) -> None:
-    """Read small logs, each a name and the whole text, as one block; none has a NUL byte."""
+    """Read small logs, each a name and the whole text, as one block; none has a NUL byte.
+
+    As long as no canonical lines are seen, each is read by itself.
+    """
+    for i, (name, text) in enumerate(logs):
+        if engine.is_hopeful:
+            _read_as_one(columns, logs[i:], dialects, engine)
+            return
+        columns.begin_file(name)
+        reader = BulkReader(columns, dialects, engine)
+        reader.feed(text)
+        reader.close()
+        columns.end_file(reader)
+
+
+def _read_as_one(
+    columns: Columns,
+    logs: Sequence[tuple[str, bytes]],
+    dialects: tuple[Dialect, ...],
+    engine: Engine,
+) -> None:
     first_file = len(columns.files)
     texts: list[bytes] = []
     torn: list[bool] = []
     for name, text in logs:
         columns.begin_file(name)
         buffer = LineBuffer()
-        blocks = buffer.feed(text)
+        chunks = buffer.feed(text)
         more, rest = buffer.close()
         end = rest.data + b"\n" if rest.data else b""
-        texts.append(b"".join([*(block.data for block in (*blocks, *more)), end]))
+        texts.append(b"".join([*(chunk.data for chunk in (*chunks, *more)), end]))
         torn.append(bool(rest.data))
     behind = np.cumsum([len(text) for text in texts])
     look = engine.look(b"".join(texts), behind[torn] - 1)

@@ -20,6 +20,11 @@ from fitlog_parsers.lockstep import PADDING, Lockstep
 from fitlog_parsers.scanner import RuleIndex, decode, index_rules
 from fitlog_parsers.times import read_alone
 
+# Where less than a fifth of the lines is canonical, a look at those that follow is not worth its
+# time: so many times their bytes are left to the rules, and then a trial made.
+_FEW: Final = 5
+_TIMES_LEFT: Final = 8
+_TRIAL_BYTES: Final = 1 << 16
 _PREFIXES_TO_TRY: Final = 4
 
 
@@ -83,6 +88,7 @@ class Engine:
     """Looks at texts, and learns from each; `names` are the metrics' names by code.
 
     `has_canonical` says whether Module's lines are read before all others: if not, it is of no use.
+    `is_hopeful` says whether many lines of the text that was looked at last were canonical.
     """
 
     def __init__(self, dialects: tuple[Dialect, ...]) -> None:
@@ -90,6 +96,18 @@ class Engine:
         self._index = index_rules(dialects)
         self._lockstep = Lockstep()
         self._prefixes = PrefixFinder()
+        self.is_hopeful = False
+        self._left = 0  # so many bytes are left to the rules without a look
+
+    def plan(self, size: int) -> tuple[int, bool]:
+        """How many of the next `size` bytes to read now, about, and whether to look at them."""
+        if self.is_hopeful:
+            return size, True
+        if not self._left:
+            return min(size, _TRIAL_BYTES), True
+        now = min(size, self._left)
+        self._left -= now
+        return now, False
 
     @property
     def names(self) -> list[str]:
@@ -108,6 +126,8 @@ class Engine:
             begins.begin[np.searchsorted(ends, torn)] = -1
         self._leave_odd_prefixes(data, starts, ends, begins)
         canonical = self._lockstep.read(data, begins.begin, len(ends))
+        self.is_hopeful = canonical.accepted.sum() * _FEW >= len(ends)
+        self._left = 0 if self.is_hopeful else _TIMES_LEFT * len(text)
         return Look(data, starts, ends, begins, canonical, self._index, text.isascii())
 
     def _find_begins(self, data: bytes, starts: Ints, ends: Ints) -> Begins:

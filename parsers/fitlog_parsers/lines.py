@@ -20,11 +20,15 @@ _BOMS: Final = (
 _LONGEST_BOM: Final = 3
 
 
-class Block(NamedTuple):
-    r"""Whole lines, each with its `\n`; or the beginning of one line that is `too_long`."""
+class Chunk(NamedTuple):
+    r"""Whole lines, each with its `\n`; or the beginning of one line that is `too_long`.
+
+    `has_nul` says whether there is a NUL byte in them, in all of the line if it is too long.
+    """
 
     data: bytes
-    too_long: bool = False
+    too_long: bool
+    has_nul: bool
 
 
 class LineBuffer:
@@ -35,38 +39,52 @@ class LineBuffer:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._too_long = False
+        self._dropped_nul = False
 
-    def feed(self, data: bytes) -> list[Block]:
+    def feed(self, data: bytes) -> list[Chunk]:
         """The lines that `data` completes."""
         return self._cut(self._transcoder.decode(data))
 
-    def close(self) -> tuple[list[Block], Block]:
+    def close(self) -> tuple[list[Chunk], Chunk]:
         """What is left: whole lines, and the last line, without its end; empty where none is."""
-        blocks = self._cut(self._transcoder.decode(b"", final=True))
-        return blocks, self._take_rest()
+        chunks = self._cut(self._transcoder.decode(b"", final=True))
+        return chunks, self._take_rest()
 
-    def _cut(self, data: bytes) -> list[Block]:
-        blocks: list[Block] = []
+    def _cut(self, data: bytes) -> list[Chunk]:
+        chunks: list[Chunk] = []
         cut = data.rfind(b"\n") + 1
         if cut and self._too_long:
-            blocks.append(self._take_rest())
             first = data.find(b"\n") + 1
+            self._drop(data[:first])
+            chunks.append(self._take_rest())
             data, cut = data[first:], cut - first
         if cut:
             self._rest.append(data[:cut] if cut < len(data) else data)
-            blocks.append(self._take_rest())
+            chunks.append(self._take_rest())
         if cut < len(data):
-            self._rest.append(data[cut:] if cut else data)
-            self._rest_bytes += len(data) - cut
-            if self._rest_bytes > MAX_LINE_BYTES:
-                self._rest = [b"".join(self._rest)[:KEPT_BYTES]]
-                self._rest_bytes, self._too_long = KEPT_BYTES, True
-        return blocks
+            self._keep(data[cut:] if cut else data)
+        return chunks
 
-    def _take_rest(self) -> Block:
-        block = Block(b"".join(self._rest), self._too_long)
-        self._rest, self._rest_bytes, self._too_long = [], 0, False
-        return block
+    def _keep(self, data: bytes) -> None:
+        """Keep the beginning of a line, or more of it."""
+        if self._too_long:
+            self._drop(data)
+            return
+        self._rest.append(data)
+        self._rest_bytes += len(data)
+        if self._rest_bytes > MAX_LINE_BYTES:
+            line = b"".join(self._rest)
+            self._drop(line)
+            self._rest, self._too_long = [line[:KEPT_BYTES]], True
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped_nul = self._dropped_nul or b"\0" in data
+
+    def _take_rest(self) -> Chunk:
+        data = b"".join(self._rest)
+        chunk = Chunk(data, self._too_long, self._dropped_nul or b"\0" in data)
+        self._rest, self._rest_bytes, self._too_long, self._dropped_nul = [], 0, False, False
+        return chunk
 
 
 class _Transcoder:

@@ -12,7 +12,7 @@ from fitlog_parsers.dates import UNSETTLED
 from fitlog_parsers.dialects import DIALECTS
 from fitlog_parsers.entries import Entry, Finding, Row, Unparsed, settle_records
 from fitlog_parsers.grammar import Dialect
-from fitlog_parsers.lines import LineBuffer
+from fitlog_parsers.lines import Chunk, LineBuffer
 from fitlog_parsers.records import Record, Speed
 from fitlog_parsers.runs import RunTracker
 from fitlog_parsers.scanner import Found, Scanner, too_long
@@ -51,8 +51,8 @@ class LogReader:
 
     def feed(self, data: bytes) -> list[Entry]:
         """Read a piece of the log, of any length."""
-        for block in self._buffer.feed(data):
-            self._read(block.data, block.too_long)
+        for chunk in self._buffer.feed(data):
+            self._read(chunk)
         return self._settled()
 
     def begin_anew(self, code: str, text: str) -> list[Entry]:
@@ -77,30 +77,33 @@ class LogReader:
         return self._settled()
 
     def _read_rest(self) -> None:
-        blocks, rest = self._buffer.close()
-        for block in blocks:
-            self._read(block.data, block.too_long)
+        chunks, rest = self._buffer.close()
+        for chunk in chunks:
+            self._read(chunk)
         if rest.data:
-            self._line(rest.data, is_too_long=rest.too_long, ended=False)
+            self._read(rest, ended=False)
 
-    def _read(self, data: bytes, is_too_long: bool) -> None:
-        lines = data.split(b"\n")
-        if not is_too_long:
-            lines.pop()  # what stands behind the last line's end: nothing
-        for line in lines:
-            self._line(line, is_too_long=is_too_long, ended=True)
-
-    def _line(self, raw: bytes, *, is_too_long: bool, ended: bool) -> None:
-        self.lines += 1
-        if is_too_long:
-            self._queue.append(too_long(self.lines, raw))
+    def _read(self, chunk: Chunk, *, ended: bool = True) -> None:
+        if chunk.too_long:
+            self.lines += 1
+            self._queue.append(too_long(self.lines, chunk.data))
+            self._look_for_nul(has_nul=chunk.has_nul)
             return
-        for found in self._scanner.scan(self.lines, raw, ended=ended):
-            if isinstance(found, Found):
-                self._place(found)
-            else:
-                self._queue.append(found)
-        if b"\0" in raw and not self.has_nul:
+        lines = chunk.data.split(b"\n")
+        if ended:
+            lines.pop()  # what stands behind the last line's end: nothing
+        for raw in lines:
+            self.lines += 1
+            for found in self._scanner.scan(self.lines, raw, ended=ended):
+                if isinstance(found, Found):
+                    self._place(found)
+                else:
+                    self._queue.append(found)
+            if chunk.has_nul:
+                self._look_for_nul(has_nul=b"\0" in raw)
+
+    def _look_for_nul(self, *, has_nul: bool) -> None:
+        if has_nul and not self.has_nul:
             self.has_nul = True
             self._queue.append(Finding(code="nul-bytes", line=self.lines, text=NUL_TEXT))
 
@@ -132,6 +135,8 @@ class LogReader:
             self._clock.settled = False
 
     def _settled(self) -> list[Entry]:
+        self._clock.give_up(self.lines)
+        self._settle_times()
         for node in self._nodes.values():
             _take(node.tracker.give_up(self.lines))
             self._queue += node.tracker.findings

@@ -261,8 +261,11 @@ def _settled_codes(table: MetricColumns, metric: Any, names: list[str]) -> Any:
     """The table's codes of a block's metrics; names are numbered in the order of their lines."""
     used = np.flatnonzero(np.bincount(metric)).tolist()
     new = [code for code in used if names[code] not in table.codes]
-    for code in sorted(new, key=lambda code: int(np.argmax(metric == code))):
-        table.code_of(names[code])
+    if new:
+        first = np.empty(len(names), dtype="i8")
+        first[metric[::-1]] = np.arange(len(metric))[::-1]  # of one code's places, the last counts
+        for code in sorted(new, key=first.__getitem__):
+            table.code_of(names[code])
     final = np.array([table.codes.get(name, 0) for name in names] or [0], dtype="i4")
     return final[metric]
 

@@ -29,10 +29,9 @@ class LineClock:
 
     def read(self, line: int, before: str) -> tuple[int, int]:
         """Time and node of a line, MISSING where it names none; the time may be open."""
+        self.give_up(line)
         clock = self._clock
         was_open = clock.undecided
-        if was_open and line - self._open_since > _MOST_OPEN_LINES:
-            clock.close()
         time, node = clock.read(before)
         if clock.undecided and not was_open:
             self._open_since = line
@@ -46,6 +45,12 @@ class LineClock:
             return time
         told = self._clock.settle(time)
         return MISSING if told is None else told
+
+    def give_up(self, line: int) -> None:
+        """Lines up to this one were read: what is open for too long stays unknown."""
+        last = self._open_since + _MOST_OPEN_LINES
+        if self._clock.undecided and line > last:
+            self.close(last + 1)
 
     def close(self, line: int) -> None:
         """The file ends with this line: what is open then stays unknown."""
