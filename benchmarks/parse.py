@@ -2,13 +2,13 @@
 
     python benchmarks/parse.py [--mbytes 200] [--files 2000] [--runs 3]
 
-Four cases: one log of that size, so many logs of 100 KB in one call, one log of 100 KB, and logs of
-the other dialects, of which no line is canonical (fitlog beside its rules alone). Each
-reader has processes of its own, in turn with the others; CPU seconds are those of the reading, the
+Five cases: one log of that size, so many logs of 100 KB in one call, one log of 100 KB, and logs of
+the other dialects, of which no line is canonical, large ones and small ones (fitlog beside its rules
+alone). Each reader has processes of its own, in turn with the others; CPU seconds are those of the reading, the
 imports left out, and medians are printed. Machines differ: the ratios are what to compare.
 
 fitlog     `fitlog.read_log` or `read_logs`: all tables
-rules      fitlog's rules alone, line by line, into columns
+rules      the same tables by fitlog's rules alone, line by line
 re         a regular expression for each line, into DataFrames of speeds, metrics and epochs: no
            runs, no times, no events, nothing reported
 parse_log  what MXNet's tools/parse_log.py does: an expression for each metric and split, and one
@@ -35,6 +35,7 @@ import synthetic
 
 FILE_BYTES = 100_000
 OTHERS_BYTES = 2_000_000
+SMALL_BYTES = 20_000
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
 NUMBER = rb"[-+]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|nan|inf)"
 SPEED = re.compile(
@@ -64,10 +65,11 @@ def read_with_fitlog(paths: Sequence[Path], _: Path) -> None:
 
 
 def read_by_rules(paths: Sequence[Path], _: Path) -> None:
-    """The rules alone, line by line."""
+    """The same tables by the rules alone, line by line."""
     from fitlog.reading import read_columns
+    from fitlog.tables import build_tables
 
-    read_columns(paths)
+    build_tables(read_columns(paths), with_file=len(paths) > 1)
 
 
 def read_with_re(paths: Sequence[Path], _: Path) -> None:
@@ -220,11 +222,14 @@ def main() -> int:
                 with (folder / f"{i:05d}.log").open("wb") as log:
                     synthetic.write(log, size, seed=i + 1)
             compare(folder, options.runs, name, list(READERS))
-    with tempfile.TemporaryDirectory() as place:
-        for sample in (SAMPLES / "dialects").glob("*.log"):
-            text = sample.read_bytes()
-            Path(place, sample.name).write_bytes(text * (OTHERS_BYTES // len(text)))
-        compare(Path(place), options.runs, "other dialects", ["fitlog", "rules"])
+    for name, size in ("other dialects", OTHERS_BYTES), ("their small logs", SMALL_BYTES):
+        with tempfile.TemporaryDirectory() as place:
+            for sample in (SAMPLES / "dialects").glob("*.log"):
+                text = sample.read_bytes()
+                for i in range(OTHERS_BYTES // size):
+                    log = Path(place, f"{sample.stem}-{i:03d}.log")
+                    log.write_bytes(text * -(-size // len(text)))
+            compare(Path(place), options.runs, name, ["fitlog", "rules"])
     return 0
 
 
