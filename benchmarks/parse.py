@@ -3,9 +3,10 @@
     python benchmarks/parse.py [--mbytes 200] [--files 2000] [--runs 3]
 
 Five cases: one log of that size, so many logs of 100 KB in one call, one log of 100 KB, and logs of
-the other dialects, of which no line is canonical, large ones and small ones (fitlog beside its rules
-alone). Each reader has processes of its own, in turn with the others; CPU seconds are those of the reading, the
-imports left out, and medians are printed. Machines differ: the ratios are what to compare.
+the other dialects, of which no line is canonical, large ones and small ones (fitlog beside its
+rules alone). Each reader has processes of its own, in turn with the others; CPU seconds are those
+of the reading, the imports left out, and medians are printed. Machines differ: the ratios are what
+to compare.
 
 fitlog     `fitlog.read_log` or `read_logs`: all tables
 rules      the same tables by fitlog's rules alone, line by line
