@@ -16,8 +16,9 @@ _SECONDS_BETWEEN_WRITES: Final = 1.0
 class PhaseFile:
     """A sink that appends each record to a file as one line of JSON.
 
-    Records are written whole, a second after the last time at the latest: writing each at once
-    would slow down a training of short windows. Several threads may give records.
+    Records are written whole, with the first that comes a second or later after those before were
+    written, and at the end: writing each at once would slow down a training of short windows.
+    Several threads may give records.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
