@@ -18,10 +18,10 @@ from fitlog.cli.app import app
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
-from fitlog.cli.showing import plot
+from fitlog.cli.showing import phases, plot
 from fitlog.endings import user_errors
 
-for command in (run, parse, doctor, dialects, plot, check):
+for command in (run, parse, doctor, dialects, phases, plot, check):
     app.command()(command)
 
 

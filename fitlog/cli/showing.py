@@ -1,4 +1,4 @@
-"""`fitlog plot`."""
+"""`fitlog plot` and `fitlog phases`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fitlog.choices import ReportFormat
 from fitlog.cli.app import Logs, read_one, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
 
@@ -38,6 +39,37 @@ def plot(
         require_other_file(target, found)
         save_figure(plot_logs([read_one(source) for source in found]), target)
         typer.echo(f"wrote {printable(str(target))}")
+
+
+def phases(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run's folder, its log, or a phases.jsonl.")
+    ],
+    fit: Annotated[
+        int | None, typer.Option(metavar="N", help="Only this fit of several; they count from 0.")
+    ] = None,
+    form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+) -> None:
+    """Say where the time of a training went, and what it is bound by."""
+    with user_errors():
+        from fitlog.errors import NoRecordsError, SettingError
+        from fitlog.phase_records import find_phase_file, read_records
+        from fitlog.phase_report import format_report
+        from fitlog.phase_sums import sum_fit
+
+        records = read_records(find_phase_file(run))
+        if not records.fits and not records.validations:
+            raise NoRecordsError("holds no fit", path=records.name)
+        if fit is not None and not 0 <= fit < len(records.fits):
+            raise SettingError(f"--fit {fit}: the file holds {len(records.fits)}, counted from 0")
+        chosen = records.fits if fit is None else [records.fits[fit]]
+        sums = [sum_fit(records, one) for one in chosen]
+        if form is ReportFormat.JSON:
+            import json
+
+            typer.echo(json.dumps([one.to_dict() for one in sums], indent=2))
+        else:
+            typer.echo(format_report(records, sums))
 
 
 def _picture_beside(log: Source) -> Path:
