@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
+    from fitlog.phase_plots import plot_phases
+    from fitlog.phases import PhaseLog, read_phases
     from fitlog.plots import plot_logs
     from fitlog.run.instrument import fit
     from fitlog.tables import RunLog, read_log, read_logs
@@ -41,6 +43,7 @@ _HOMES = {
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
     "TrainingError": "fitlog.errors",
@@ -49,8 +52,10 @@ _HOMES = {
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "plot_logs": "fitlog.plots",
+    "plot_phases": "fitlog.phase_plots",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
+    "read_phases": "fitlog.phases",
 }
 
 __all__ = [
@@ -63,6 +68,7 @@ __all__ = [
     "MXNetUnavailableError",
     "NoRecordsError",
     "OutputError",
+    "PhaseLog",
     "RunLog",
     "SettingError",
     "TrainingError",
@@ -71,8 +77,10 @@ __all__ = [
     "fit",
     "follow_log",
     "plot_logs",
+    "plot_phases",
     "read_log",
     "read_logs",
+    "read_phases",
 ]
 
 

@@ -160,7 +160,7 @@ class _Reader:
         fit = self._numbered.get(given) if isinstance(given, int) else self._open
         is_evaluation = kind == "validation" or record.get("split") == "validation"
         if fit is None and not is_evaluation and kind in ("window", "epoch"):
-            fit = self._begin({"fit": given})  # the file lacks its beginning
+            fit = self._begin({"fit": given, "line": record["line"]})  # its beginning is lost
         record["fit"] = None if fit is None else fit.number
         match kind:
             case "window":
@@ -208,4 +208,4 @@ def integer(record: Record, name: str) -> int | None:
 def number(record: Record, name: str) -> float | None:
     """A field that should be a number; None where it is missing, or none."""
     value = record.get(name)
-    return float(value) if _is_seconds(value) else None
+    return float(value) if value is not None and _is_seconds(value) else None

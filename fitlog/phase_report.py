@@ -13,7 +13,7 @@ from fitlog.printable import printable
 _WIDTH: Final = 80
 # What each phase is for Python, which does not see the engine work.
 _MEANINGS: Final = {
-    "data": "waits for the iterator",
+    "data": "waits for data",
     "pending": "waits for the engine",
     "compute": "queues the work",
     "update": "queues the work",

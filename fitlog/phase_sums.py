@@ -54,7 +54,7 @@ class FitSums:
     `phases` has for each phase what it took in 'first', 'window', 'tail' and 'after' (an epoch's
     batches); `first_batch` has that of the very first batch. `batches` and `samples` count by the
     same parts. `measured` are the sums over `measured_batches` batches.
-    `cpu_ratio` and the rest of the machine's figures are of the training's batches only.
+    `cpu_ratio` and `switches_per_sec` are of all batches but the very first.
     """
 
     fit: int
@@ -98,7 +98,8 @@ def sum_fit(records: PhaseRecords, fit: Fit) -> FitSums:
     phases = {name: dict.fromkeys(COLUMNS, 0.0) for name in PHASES}
     batches = dict.fromkeys(PARTS, 0)
     for window in windows:
-        part = window.get("part") if window.get("part") in PARTS else "window"
+        part = str(window.get("part"))
+        part = part if part in PARTS else "window"
         batches[part] += integer(window, "batches") or 0
         for name, seconds in window["phases"].items():
             phases[name][part] += seconds
@@ -109,8 +110,8 @@ def sum_fit(records: PhaseRecords, fit: Fit) -> FitSums:
         parts["after"] = max(0.0, round(whole - within, 9))
     samples = {part: _samples(w for w in windows if w.get("part") == part) for part in PARTS}
     evaluations = list(_of(records.validations, fit))
-    spent = sum(w["seconds"] for w in windows)
     first = windows[0]["phases"] if windows and windows[0].get("part") == "first" else {}
+    steady = windows[1:] if first and len(windows) > 1 else windows
     facts: dict[str, Any] = {
         "fit": fit.number,
         "status": "running" if fit.end is None else str(fit.end.get("status")),
@@ -131,8 +132,8 @@ def sum_fit(records: PhaseRecords, fit: Fit) -> FitSums:
         "evaluations": len(evaluations),
         "evaluated_samples": _samples(evaluations),
         "evaluated_seconds": sum(e["seconds"] for e in evaluations),
-        "cpu_ratio": _rate(windows, "cpu_seconds", spent),
-        "switches_per_sec": _rate(windows, "involuntary_switches", spent),
+        "cpu_ratio": _rate(steady, "cpu_seconds"),
+        "switches_per_sec": _rate(steady, "involuntary_switches"),
         "load": _median(number(w, "load") for w in windows),
         "cpus": integer(fit.head, "cpus"),
         "rss_bytes": max((integer(w, "rss_bytes") or 0 for w in windows), default=0) or None,
@@ -176,7 +177,7 @@ def find_bottleneck(sums: FitSums) -> Bottleneck:
             "network",
             network,
             f"the network's own work takes {network:.0%} of the time, and nothing else a fifth:"
-            " that is as it should be; faster it gets with another network, batch size or machine",
+            " that is as it should be; only another network, batch size or machine makes it faster",
         )
     share = shares[code]
     return _bottleneck(code, share, f"{_place(sums, code, share, base)}; {_REMEDIES[code]}")
@@ -228,7 +229,8 @@ def _metric_share(sums: FitSums, base: float) -> float:
         return 0.0
     each = sums.measured.get("metric", 0.0) / sums.measured_batches
     most = sum(sums.phases["metric"].values()) - sums.first_batch.get("metric", 0.0)
-    return min(each * sum(sums.batches.values()), most) / base
+    batches = sum(sums.batches.values()) - bool(sums.first_batch)
+    return min(each * batches, most) / base
 
 
 def _bottleneck(code: str, share: float | None, text: str) -> Bottleneck:
@@ -252,8 +254,9 @@ def _padding(fit: Fit, windows: list[Record]) -> int | None:
     return size * sum(integer(w, "batches") or 0 for w in windows) - samples
 
 
-def _rate(windows: list[Record], name: str, seconds: float) -> float | None:
+def _rate(windows: list[Record], name: str) -> float | None:
     values = [number(window, name) for window in windows]
+    seconds = sum(window["seconds"] for window in windows)
     if not values or None in values or seconds <= 0:
         return None
     return sum(value for value in values if value is not None) / seconds

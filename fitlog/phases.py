@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fitlog.phase_records import (
     MEASURED,
@@ -223,4 +223,4 @@ def _series(values: list[Any], dtype: str) -> Any:
         return times.dt.tz_localize("UTC")
     if "/" in dtype:
         return pd.Categorical(values, categories=dtype.split("/"))
-    return pd.array(values, dtype=dtype)
+    return pd.array(values, dtype=cast(Any, dtype))

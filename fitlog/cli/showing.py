@@ -26,9 +26,20 @@ def plot(
             help="The picture: .png, .svg or .pdf.  [default: beside the first log, .png]",
         ),
     ] = None,
+    phases: Annotated[
+        bool,
+        typer.Option("--phases", help="Draw where the time of one run went, by its phases.jsonl."),
+    ] = False,
+    fit: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of several fits, this one.  [default: the last]"),
+    ] = None,
 ) -> None:
     """Draw speed and metrics of one training, or of several over each other, as a picture."""
     with user_errors():
+        if phases:
+            _plot_phases(logs, output, fit)
+            return
         from fitlog.plots import plot_logs, save_figure
         from fitlog.printable import printable
         from fitlog.sources import find_logs
@@ -39,6 +50,23 @@ def plot(
         require_other_file(target, found)
         save_figure(plot_logs([read_one(source) for source in found]), target)
         typer.echo(f"wrote {printable(str(target))}")
+
+
+def _plot_phases(logs: list[str], output: Path | None, fit: int | None) -> None:
+    from fitlog.errors import SettingError
+    from fitlog.phase_plots import plot_phases
+    from fitlog.phase_records import find_phase_file
+    from fitlog.phases import read_phases
+    from fitlog.plots import save_figure
+    from fitlog.printable import printable
+
+    if len(logs) > 1:
+        raise SettingError("--phases draws one run: draw each by a command of its own")
+    file = find_phase_file(logs[0])
+    target = output or file.with_suffix(".png")
+    require_other_file(target, [file])
+    save_figure(plot_phases(read_phases(file), fit), target)
+    typer.echo(f"wrote {printable(str(target))}")
 
 
 def phases(
