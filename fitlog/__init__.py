@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fitlog.phase_plots import plot_phases
     from fitlog.phases import PhaseLog, read_phases
     from fitlog.plots import plot_logs
-    from fitlog.run.instrument import fit
+    from fitlog.run.instrument import fit, instrument
     from fitlog.tables import RunLog, read_log, read_logs
 
 __version__ = "0.1.0"
@@ -51,6 +51,7 @@ _HOMES = {
     "check": "fitlog.gate",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
+    "instrument": "fitlog.run.instrument",
     "plot_logs": "fitlog.plots",
     "plot_phases": "fitlog.phase_plots",
     "read_log": "fitlog.tables",
@@ -76,6 +77,7 @@ __all__ = [
     "check",
     "fit",
     "follow_log",
+    "instrument",
     "plot_logs",
     "plot_phases",
     "read_log",

@@ -209,3 +209,12 @@ def number(record: Record, name: str) -> float | None:
     """A field that should be a number; None where it is missing, or none."""
     value = record.get(name)
     return float(value) if value is not None and _is_seconds(value) else None
+
+
+def of_gpus(record: Record, name: str) -> list[float]:
+    """A field of each GPU; of those that have it."""
+    gpus = record.get("gpus")
+    if not isinstance(gpus, list):
+        return []
+    values = (number(gpu, name) for gpu in gpus if isinstance(gpu, dict))
+    return [value for value in values if value is not None]

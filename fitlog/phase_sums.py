@@ -12,7 +12,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from fitlog.phase_records import MEASURED, PARTS, Fit, PhaseRecords, Record, integer, number
+from fitlog.phase_records import (
+    MEASURED,
+    PARTS,
+    Fit,
+    PhaseRecords,
+    Record,
+    integer,
+    number,
+    of_gpus,
+)
 from fitlog.run.phases import PHASES
 
 # The parts of an epoch: its windows', and what comes after its batches.
@@ -268,13 +277,7 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 
 def _utilization(window: Record) -> float | None:
-    gpus = window.get("gpus")
-    known = (
-        [number(g, "utilization") for g in gpus if isinstance(g, dict)]
-        if isinstance(gpus, list)
-        else []
-    )
-    values = [value for value in known if value is not None]
+    values = of_gpus(window, "utilization")
     return sum(values) / len(values) if values else None
 
 

@@ -19,6 +19,7 @@ from fitlog.phase_records import (
     find_phase_file,
     integer,
     number,
+    of_gpus,
     read_records,
 )
 from fitlog.run.phases import PHASES
@@ -127,21 +128,13 @@ def _measured(part: str) -> tuple[str, str, _Column]:
     return f"measured_{part}", "Float64", lambda record: number(record["measured"], part)
 
 
-def _gpus(record: Record, name: str) -> list[float]:
-    gpus = record.get("gpus")
-    values = (
-        [number(g, name) for g in gpus if isinstance(g, dict)] if isinstance(gpus, list) else []
-    )
-    return [value for value in values if value is not None]
-
-
 def _gpu_utilization(record: Record) -> float | None:
-    values = _gpus(record, "utilization")
+    values = of_gpus(record, "utilization")
     return sum(values) / len(values) if values else None
 
 
 def _gpu_memory(record: Record) -> int | None:
-    values = _gpus(record, "memory_bytes")
+    values = of_gpus(record, "memory_bytes")
     return int(sum(values)) if values else None
 
 

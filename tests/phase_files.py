@@ -39,7 +39,7 @@ class Simulated:
         return [json.dumps(record) + "\n" for record in self.records]
 
     def run(
-        self, epochs: int = 2, batches: int = 6, setup: float = 0.0, **phases: float
+        self, epochs: int = 2, batches: int = 6, setup: float = 0.0, **phases: Any
     ) -> Simulated:
         """A whole fit; `phases` are seconds of each batch, or of each epoch's end."""
         self.recorder.begin()
@@ -50,7 +50,7 @@ class Simulated:
         return self
 
     def run_epoch(
-        self, epoch: int, batches: int, *, measured: dict[str, float] | None = None, **phases: float
+        self, epoch: int, batches: int, *, measured: dict[str, float] | None = None, **phases: Any
     ) -> None:
         ends = ("sync", "checkpoint", "validation", "reset")
         self.recorder.end_setup()

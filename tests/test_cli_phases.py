@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.patches import Rectangle, StepPatch
+
 from fitlog import NoRecordsError, SettingError, plot_phases, read_phases
 from fitlog.phase_plots import GROUPS
 from fitlog.phase_records import read_records
@@ -22,6 +26,19 @@ SAMPLE = SAMPLES / "lenet-phases.jsonl"
 def sums_of(simulated: Simulated, tmp_path: Path) -> FitSums:
     records = read_records(simulated.write(tmp_path / "phases.jsonl"))
     return sum_fit(records, records.fits[0])
+
+
+def bars_of(axes: Axes) -> dict[str, list[Rectangle]]:
+    """The rectangles of each group."""
+    return {
+        str(bars.get_label()): list(bars.patches)
+        for bars in axes.containers
+        if isinstance(bars, BarContainer)
+    }
+
+
+def steps_of(axes: Axes) -> dict[str, StepPatch]:
+    return {str(step.get_label()): step for step in axes.patches if isinstance(step, StepPatch)}
 
 
 def test_the_report_says_where_the_time_of_a_fit_went(fitlog: Fitlog, tmp_path: Path) -> None:
@@ -227,14 +244,14 @@ def test_an_epochs_seconds_are_stacked_by_group(epochs: int, tmp_path: Path) -> 
 
     axes = plot_phases(read_phases(tmp_path)).axes[0]
 
-    bars = {str(c.get_label()): c for c in axes.containers}
+    bars = bars_of(axes)
     assert list(bars) == list(GROUPS)
-    heights = {name: {p.get_height() for p in bar.patches} for name, bar in bars.items()}
+    heights = {name: {p.get_height() for p in bar} for name, bar in bars.items()}
     assert heights["network"] == {9.0}
     assert heights["data"] == {1.5}
     assert heights["validation"] == {3.0}
-    assert {p.get_y() for p in bars["validation"].patches} == {10.5}
-    assert [p.get_x() + p.get_width() / 2 for p in bars["data"].patches] == pytest.approx(
+    assert {p.get_y() for p in bars["validation"]} == {10.5}
+    assert [p.get_x() + p.get_width() / 2 for p in bars["data"]] == pytest.approx(
         list(range(epochs))
     )
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "seconds")
@@ -250,7 +267,7 @@ def test_the_windows_shares_fill_the_whole(tmp_path: Path) -> None:
 
     axes = plot_phases(read_phases(tmp_path)).axes[1]
 
-    steps = {str(patch.get_label()): patch.get_data() for patch in axes.patches}
+    steps = {name: step.get_data() for name, step in steps_of(axes).items()}
     assert steps["network"].edges.tolist() == [0, 1, 3, 5, 6, 7, 9, 11, 12]
     assert steps["network"].values.tolist() == [75.0] * 8
     assert steps["data"].values.tolist() == [100.0] * 8
@@ -262,7 +279,7 @@ def test_of_very_many_windows_neighbours_are_drawn_together(tmp_path: Path) -> N
 
     axes = plot_phases(read_phases(tmp_path)).axes[1]
 
-    edges = axes.patches[0].get_data().edges
+    edges = steps_of(axes)["network"].get_data().edges
     assert len(edges) == 335
     assert edges[-1] == 2001
 
@@ -270,7 +287,7 @@ def test_of_very_many_windows_neighbours_are_drawn_together(tmp_path: Path) -> N
 def test_the_parts_of_a_measured_batch_are_drawn_in_their_order() -> None:
     axes = plot_phases(read_phases(SAMPLE)).axes[2]
 
-    assert [bar.get_label() for bar in axes.containers] == [
+    assert list(bars_of(axes)) == [
         "forward", "backward", "update", "metric",
     ]  # fmt: skip
     assert "mean of 4 batches" in axes.get_title(loc="right")
@@ -289,7 +306,7 @@ def test_an_epoch_that_was_cut_is_drawn_as_far_as_it_came(tmp_path: Path) -> Non
 
     axes = plot_phases(read_phases(tmp_path)).axes[0]
 
-    assert [bar.get_height() for bar in axes.containers[0].patches] == [6.0, 3.0]
+    assert [bar.get_height() for bar in bars_of(axes)["network"]] == [6.0, 3.0]
 
 
 def test_the_last_fit_is_drawn_or_the_one_asked_for(tmp_path: Path) -> None:
@@ -297,8 +314,8 @@ def test_the_last_fit_is_drawn_or_the_one_asked_for(tmp_path: Path) -> None:
     (tmp_path / "phases.jsonl").write_text("".join(lines))
     log = read_phases(tmp_path)
 
-    assert len(plot_phases(log).axes[0].containers[0].patches) == 2
-    assert len(plot_phases(log, 0).axes[0].containers[0].patches) == 1
+    assert len(bars_of(plot_phases(log).axes[0])["data"]) == 2
+    assert len(bars_of(plot_phases(log, 0).axes[0])["data"]) == 1
     assert plot_phases(log, 0).get_suptitle() == f"{tmp_path.name} (fit 0 of 2)"
     with pytest.raises(SettingError, match="no fit 2: there are 2"):
         plot_phases(log, 2)

@@ -197,8 +197,8 @@ def test_a_fields_wrong_type_is_a_missing_value(tmp_path: Path) -> None:
 
     log = read_lines(simulated.lines, tmp_path)
 
-    missing = log.windows.loc[0, ["epoch", "load", "samples", "measured_batches"]]
-    assert missing.isna().all()
+    missing = log.windows[["epoch", "load", "samples", "measured_batches"]].isna()
+    assert missing.to_numpy()[0].tolist() == [True] * 4
 
 
 def test_gpus_are_their_mean_and_their_sum(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ _METHODS: Final = {
     "get_params": "sync",
     "set_params": "sync",
 }
-_SAMPLED: Final = ("forward_backward", "update", "update_metric")
 # The same of BaseModule.score.
 _EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
 _DEFAULT_FILE: Final = "phases.jsonl"
@@ -52,9 +51,10 @@ def fit(
     Every argument of the module's `fit` is taken, by position or by name, and means what it means
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
-    batch callbacks reports, else every 50 batches. On every batch of `sync_every` the engine is
-    waited for after each part, to tell what it truly takes; 0 leaves that out. `trace` is a file
-    for a Chrome trace of the first 200 batches, or the first minute.
+    batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
+    waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
+    leaves both out. `trace` is a file for a Chrome trace of the first 200 batches, or of the first
+    minute.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -68,7 +68,11 @@ def fit(
     if phases is None and trace is None:
         module.fit(train_data, *args, **kwargs)
         return
-    with _opened(phases) as sink, traced(trace) as make:
+    if not _takes_callbacks(module.fit):  # it calls upstream's
+        with instrument(phases=phases or _drop, sync_every=sync_every, trace=trace):
+            module.fit(train_data, *args, **kwargs)
+        return
+    with _opened(phases or _drop) as sink, traced(trace) as make:
         _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every, make)
 
 
@@ -128,16 +132,16 @@ def instrument(
         for method, measure in ("fit", fit_measured), ("score", score_measured):
             for owner in _owners(BaseModule, method):
                 original = vars(owner)[method]
+                if not _takes_callbacks(original):
+                    continue  # it calls its base's, which is measured
                 patches.callback(setattr, owner, method, original)
                 setattr(owner, method, measured(measure, original))
         yield
 
 
 @contextlib.contextmanager
-def _opened(phases: str | Path | Sink | None) -> Iterator[Sink]:
-    if phases is None:
-        yield _drop
-    elif callable(phases):
+def _opened(phases: str | Path | Sink) -> Iterator[Sink]:
+    if callable(phases):
         yield phases
     else:
         with PhaseFile(Path(phases)) as sink:
@@ -146,6 +150,12 @@ def _opened(phases: str | Path | Sink | None) -> Iterator[Sink]:
 
 def _drop(record: Any) -> None:
     """A sink for a trace without records."""
+
+
+def _takes_callbacks(method: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(method).parameters
+    has_rest = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return has_rest or "batch_end_callback" in parameters
 
 
 def _owners(base: type[Any], method: str) -> Iterator[type[Any]]:
@@ -170,15 +180,15 @@ def _fit_recorded(
     data, callbacks = call["train_data"], call["batch_end_callback"]
     recorder = make(sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn)
     recorder.begin()
-    methods = {name: getattr(module, name) for name in _METHODS}
     sampler = _sampler(recorder, module, sync_every)
+    watch = Watch(recorder, sampler.end_batch if sampler else None)
+    timed = {
+        name: recorder.timed(phase, getattr(module, name))
+        for name, phase in _METHODS.items()
+        if name != "prepare" or _prepares(module, call["sparse_row_id_fn"])
+    }
     if sampler is not None:
-        methods.update({name: sampler.wrap(name, methods[name]) for name in _SAMPLED})
-    watch = Watch(recorder, *([sampler.end_batch] if sampler else []))
-    timed = {name: recorder.timed(phase, methods[name]) for name, phase in _METHODS.items()}
-    if sampler is not None:
-        timed["forward_backward"] = _before(sampler.begin_batch, timed["forward_backward"])
-    timed["get_params"] = _after(timed["get_params"], recorder.check_epoch)
+        timed["get_params"] = _before(sampler.end_epoch, timed["get_params"])
     timed["score"] = recorder.timed("validation", _timed_score(module, sink, make))
     call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
     if call["epoch_end_callback"] is not None:
@@ -194,6 +204,9 @@ def _fit_recorded(
         with contextlib.suppress(Exception):  # what went wrong first is what the caller must see
             recorder.close(status)
         raise
+    finally:
+        if sampler is not None:
+            sampler.close()
     recorder.close("finished")
 
 
@@ -230,6 +243,14 @@ def _score_recorded(
     return result
 
 
+def _prepares(module: Any, sparse_row_id_fn: Any) -> bool:
+    """Whether `prepare` does anything: with sparse rows, or in a module like BucketingModule."""
+    from mxnet.module import BaseModule, Module
+
+    own = type(module).prepare not in (BaseModule.prepare, Module.prepare)
+    return own or sparse_row_id_fn is not None
+
+
 def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:
     if every < 1:
         return None
@@ -242,15 +263,6 @@ def _before(first: Callable[[], None], call: Callable[..., Any]) -> Callable[...
     def both(*args: Any, **kwargs: Any) -> Any:
         first()
         return call(*args, **kwargs)
-
-    return both
-
-
-def _after(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
-    def both(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        then()
-        return result
 
     return both
 

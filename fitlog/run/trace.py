@@ -97,10 +97,15 @@ class Trace:
         return recorder
 
     def spanned(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The call, on the track of phases; of the thread that began the trace only."""
+        """The call, on the track of phases; of the thread that began the trace only.
+
+        A phase within itself belongs to it.
+        """
 
         def spanned(*args: Any, **kwargs: Any) -> Any:
             if self._state != "on" or threading.get_ident() != self._thread:
+                return call(*args, **kwargs)
+            if any(name == around for around, _ in self._open):
                 return call(*args, **kwargs)
             self._open.append((name, self.clock()))
             try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from fitlog.run.phases import PhaseRecorder
+from fitlog.run.prefetch import errors_told
 from fitlog.run.shadowing import shadowed
 
 _DEFAULT_FREQUENT: Final = 50
@@ -42,7 +43,7 @@ class Watch:
     """Tells a recorder of each batch; `after_batch` is called then."""
 
     def __init__(
-        self, recorder: PhaseRecorder, after_batch: Callable[[], None] = lambda: None
+        self, recorder: PhaseRecorder, after_batch: Callable[[], None] | None = None
     ) -> None:
         self._recorder = recorder
         self._after_batch = after_batch
@@ -57,9 +58,10 @@ class Watch:
         from mxnet.io import DataIter
 
         if isinstance(data, DataIter) and type(data).__next__ is DataIter.__next__:
-            own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
-            with shadowed(data, own):
-                yield data
+            with errors_told(data):
+                own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
+                with shadowed(data, own):
+                    yield data
         else:
             yield _TimedIterable(data, self)
 
@@ -82,7 +84,8 @@ class Watch:
         self._recorder.end_batch(
             param.epoch, param.nbatch, padded=self._padded, last=self._exhausted
         )
-        self._after_batch()
+        if self._after_batch is not None:
+            self._after_batch()
 
     def end_evaluated(self, param: Any) -> None:
         """A batch_end_callback of score, which asks for the next batch only afterwards."""
