@@ -273,7 +273,7 @@ def _rate(windows: list[Record], name: str) -> float | None:
 
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+    return float(statistics.median(known)) if known else None
 
 
 def _utilization(window: Record) -> float | None:

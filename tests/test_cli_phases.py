@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle, StepPatch
@@ -268,9 +267,9 @@ def test_the_windows_shares_fill_the_whole(tmp_path: Path) -> None:
     axes = plot_phases(read_phases(tmp_path)).axes[1]
 
     steps = {name: step.get_data() for name, step in steps_of(axes).items()}
-    assert steps["network"].edges.tolist() == [0, 1, 3, 5, 6, 7, 9, 11, 12]
-    assert steps["network"].values.tolist() == [75.0] * 8
-    assert steps["data"].values.tolist() == [100.0] * 8
+    assert steps["network"][1].tolist() == [0, 1, 3, 5, 6, 7, 9, 11, 12]
+    assert steps["network"][0].tolist() == [75.0] * 8
+    assert steps["data"][0].tolist() == [100.0] * 8
     assert axes.get_ylabel() == "percent of its time"
 
 
@@ -279,7 +278,7 @@ def test_of_very_many_windows_neighbours_are_drawn_together(tmp_path: Path) -> N
 
     axes = plot_phases(read_phases(tmp_path)).axes[1]
 
-    edges = steps_of(axes)["network"].get_data().edges
+    _, edges, _ = steps_of(axes)["network"].get_data()
     assert len(edges) == 335
     assert edges[-1] == 2001
 
