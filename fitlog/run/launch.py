@@ -19,7 +19,7 @@ from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
-from fitlog.run.training import checkpoint_callback, build_training
+from fitlog.run.training import build_training, checkpoint_callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class Training:
     arguments: dict[str, Any]
 
 
-def prepare_training(
+def build_training(
     mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1
 ) -> Training:
     """All that can fail for a reason that lies with the options or the data; nothing is written.
