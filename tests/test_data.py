@@ -413,6 +413,7 @@ def test_wrong_data_are_refused_by_name(
     [
         ("train-images", b"x" * 100, "m/train-images-idx3-ubyte: is not an idx file of bytes"),
         ("train-images", b"\0\0\x08\x03", "m/train-images-idx3-ubyte: is not an idx file of bytes"),
+        ("train-images", b"\0\0\x08\x03" + b"\xff" * 12, "m/train-images-idx3-ubyte: is too large"),
         ("train-labels", b"\0\0\x08\x01\0\0\0\x07\0", "m/train-labels-idx1-ubyte: is not an idx"),
     ],
 )
