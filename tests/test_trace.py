@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fitlog
+import fitlog as fl
 from fitlog.run.engine_profile import read_operators
 from fitlog.run.instrument import instrument
 from fitlog.run.phases import PhaseRecorder
 from fitlog.run.trace import TRACKS, Trace, traced
+from support import Fitlog
 
 BATCH = 16
 BATCHES = 6
@@ -38,7 +39,7 @@ def make_module(mx: Any) -> Any:
 def train(mx: Any, path: Path | None, **settings: Any) -> Any:
     mx.random.seed(5)
     module = make_module(mx)
-    fitlog.fit(
+    fl.fit(
         module, make_data(mx), phases=None,
         **{"trace": path, "eval_data": make_data(mx), "num_epoch": 2, "sync_every": 1, **settings},
     )  # fmt: skip
@@ -310,3 +311,21 @@ def test_a_second_profile_of_mxnets_is_read_though_it_begins_with_a_comma() -> N
 def test_a_profile_that_is_cut_short_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_operators(text, "mark", 0.0)
+
+
+def test_the_command_writes_a_trace_and_refuses_one_that_cannot_be_written(
+    mx: Any, fitlog: Fitlog, tmp_path: Path
+) -> None:
+    assert mx is not None
+    short = ("--num-epochs", "1", "--network", "mlp")
+
+    done = fitlog("run", *short, "--trace", "trace.json")
+    refused = fitlog("run", *short, "--trace", "no/trace.json", "--out", "others")
+
+    assert done.returncode == 0
+    assert len(complete(events_of(tmp_path / "trace.json"), "batches")) == 23 + 3
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "fitlog: --trace no/trace.json: cannot be written: No such file or directory\n"
+    )
+    assert not (tmp_path / "others").exists()

@@ -6,55 +6,21 @@ where and how it ended), `phases.jsonl` (where the time went) and the checkpoint
 
 from __future__ import annotations
 
-import math
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fitlog.errors import TrainingError
 from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.results import read_results
+from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
-from fitlog.run.workload import (
-    NETWORKS,
-    TRAIN_SAMPLES,
-    VALIDATION_BATCH,
-    build_network,
-    load_digits,
-)
-
-_MOMENTUM: Final = 0.9
-_WITH_MOMENTUM: Final = ("sgd", "nag")
-_METRICS: Final = ("accuracy", "ce")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What to train; the names are those of MXNet's image-classification examples."""
-
-    network: str = "lenet"
-    num_epochs: int = 15
-    batch_size: int = 64
-    lr: float = 0.1
-    optimizer: str = "sgd"
-    disp_batches: int = 5
-    seed: int = 0
-    out: Path = Path("runs")
-    name: str | None = None
-
-    @property
-    def run_name(self) -> str:
-        """What the run is called; by default the network and the data."""
-        return self.name or f"{self.network}-digits"
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """The last batch is filled up, so every sample is seen."""
-        return math.ceil(TRAIN_SAMPLES / self.batch_size)
+from fitlog.run.training import build_training, checkpoint_callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,26 +41,34 @@ def train(options: RunOptions) -> RunResult:
     """
     check_options(options)
     mx = import_mxnet()
-    _check_optimizer(mx, options.optimizer)
     start = datetime.now(UTC)
+    training = build_training(mx, options)
+    make_parent(options.model_prefix)
+    check_trace(options.trace)
     folder = make_folder(options, start)
-    arguments = {**asdict(options), "out": str(options.out)}
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=arguments,
+        arguments=options.as_record(),
         start=start,
         folder=Path.cwd(),
     )
     try:
         write_record(folder / "run.json", record)
         with (
-            shown_progress(options.num_epochs, options.batches_per_epoch) as show,
+            shown_progress(options.num_epochs, training.data.batches_per_epoch) as show,
             captured_log(folder / "run.log", show),
         ):
-            _fit(mx, options, folder)
+            fit(
+                training.module,
+                training.data.train,
+                phases=folder / "phases.jsonl",
+                trace=options.trace,
+                epoch_end_callback=checkpoint_callback(mx, options, folder),
+                **training.arguments,
+            )
         record["status"] = "finished"
-        record["results"] = _results(folder)
+        record["results"] = read_results(folder / "run.log")
     except KeyboardInterrupt:
         record["status"] = "interrupted"
         raise KeyboardInterrupt(f"(the log so far: {folder}/run.log)") from None
@@ -111,30 +85,27 @@ def train(options: RunOptions) -> RunResult:
     return RunResult(folder=folder, record=record)
 
 
-def check_options(options: RunOptions) -> None:
-    """Raise TrainingError for options that cannot work, before anything is imported or written."""
-    if options.network not in NETWORKS:
-        raise TrainingError(f"no network named {options.network!r}; known: {', '.join(NETWORKS)}")
-    if not 1 <= options.batch_size <= TRAIN_SAMPLES:
+def make_parent(model_prefix: Path | None) -> None:
+    """The folder that checkpoints go to where they do not go into the run's."""
+    if model_prefix is None:
+        return
+    try:
+        model_prefix.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise TrainingError(
-            f"--batch-size {options.batch_size}: must be from 1 to {TRAIN_SAMPLES}, all the images"
-        )
-    if not (math.isfinite(options.lr) and options.lr > 0):
-        raise TrainingError(f"--lr {options.lr}: the learning rate must be a number above 0")
-    if options.num_epochs < 1:
-        raise TrainingError(f"--num-epochs {options.num_epochs}: there is nothing to train")
-    if options.disp_batches < 1:
-        raise TrainingError(f"--disp-batches {options.disp_batches}: must be at least 1")
-    if not 0 <= options.seed < 2**31:
-        raise TrainingError(f"--seed {options.seed}: must be from 0 to {2**31 - 1}")
-    if Path(options.run_name).name != options.run_name or options.run_name in (".", ".."):
-        raise TrainingError(f"--name {options.run_name!r}: must do as the name of a folder")
+            f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
+            f" {error.strerror}"
+        ) from None
 
 
-def _check_optimizer(mx: Any, name: str) -> None:
-    known = sorted(mx.optimizer.Optimizer.opt_registry)
-    if name.lower() not in known:
-        raise TrainingError(f"no optimizer named {name!r}; known: {', '.join(known)}")
+def check_trace(path: Path | None) -> None:
+    """Raise TrainingError for a trace that cannot be written, before there is a folder."""
+    if path is None:
+        return
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise TrainingError(f"--trace {path}: cannot be written: {error.strerror}") from None
 
 
 def make_folder(options: RunOptions, start: datetime) -> Path:
@@ -156,64 +127,7 @@ def make_folder(options: RunOptions, start: datetime) -> Path:
     )
 
 
-def _fit(mx: Any, options: RunOptions, folder: Path) -> None:
-    import numpy as np
-
-    mx.random.seed(options.seed)
-    np.random.seed(options.seed)  # NDArrayIter shuffles with numpy's global generator
-    digits = load_digits()
-    train_data = mx.io.NDArrayIter(
-        digits.train_images, digits.train_labels, options.batch_size, shuffle=True
-    )
-    validation_data = mx.io.NDArrayIter(
-        digits.validation_images, digits.validation_labels, VALIDATION_BATCH
-    )
-    optimizer_params = {"learning_rate": options.lr}
-    if options.optimizer.lower() in _WITH_MOMENTUM:
-        optimizer_params["momentum"] = _MOMENTUM
-    module = mx.mod.Module(build_network(mx, options.network), context=mx.cpu())
-    fit(
-        module,
-        train_data,
-        phases=folder / "phases.jsonl",
-        eval_data=validation_data,
-        eval_metric=list(_METRICS),
-        optimizer=options.optimizer,
-        optimizer_params=optimizer_params,
-        initializer=mx.init.Xavier(),
-        batch_end_callback=mx.callback.Speedometer(options.batch_size, options.disp_batches),
-        epoch_end_callback=mx.callback.do_checkpoint(str(folder / options.network)),
-        num_epoch=options.num_epochs,
-    )
-
-
 def _summary(error: Exception) -> str:
     """The message; of MXNet's own, which quote a C++ stack, the last line."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else ""
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    """The run in a few figures, read back from its own log."""
-    import statistics
-
-    from fitlog.reading import read_columns
-    from fitlog_parsers.columns import SPLITS
-
-    columns = read_columns([folder / "run.log"])
-    metrics = columns.metrics
-    accuracy = metrics.names.index("accuracy")
-    validation = [
-        (metrics.epoch[row], metrics.value[row])
-        for row in range(len(metrics))
-        if metrics.metric[row] == accuracy and metrics.split[row] == SPLITS.index("validation")
-    ]
-    best_epoch, best = max(validation, key=lambda pair: pair[1])
-    speeds = columns.speed.samples_per_sec
-    return {
-        "validation_accuracy": validation[-1][1],
-        "best_validation_accuracy": best,
-        "best_epoch": best_epoch,
-        "samples_per_sec": statistics.median(speeds) if speeds else None,
-        "windows": len(speeds),
-    }
