@@ -265,7 +265,7 @@ def _padding(fit: Fit, windows: list[Record]) -> int | None:
 
 def _rate(windows: list[Record], name: str) -> float | None:
     values = [number(window, name) for window in windows]
-    seconds = sum(window["seconds"] for window in windows)
+    seconds = float(sum(window["seconds"] for window in windows))
     if not values or None in values or seconds <= 0:
         return None
     return sum(value for value in values if value is not None) / seconds

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle, StepPatch
 
-from fitlog import NoRecordsError, SettingError, plot_phases, read_phases
+from fitlog import NoRecordsError, SettingError, fit, plot_phases, read_phases
 from fitlog.phase_plots import GROUPS
 from fitlog.phase_records import read_records
 from fitlog.phase_sums import FitSums, sum_fit
@@ -41,11 +43,11 @@ def steps_of(axes: Axes) -> dict[str, StepPatch]:
 
 
 def test_the_report_says_where_the_time_of_a_fit_went(fitlog: Fitlog, tmp_path: Path) -> None:
-    fit = Simulated(switches_per_sec=7).run(
+    trained = Simulated(switches_per_sec=7).run(
         epochs=2, batches=6, setup=1.5, data=0.25, compute=0.5, metric=1.0,
         validation=2.0, measured={"forward": 0.5, "backward": 0.75, "update": 0.1, "metric": 0.05},
     )  # fmt: skip
-    fit.write(tmp_path / "phases.jsonl")
+    trained.write(tmp_path / "phases.jsonl")
 
     done = fitlog("phases", "phases.jsonl")
 
@@ -90,19 +92,19 @@ def test_the_report_of_a_real_run_keeps_to_eighty_columns(fitlog: Fitlog) -> Non
 
 
 def test_as_json_the_parts_add_up_to_what_the_epochs_took(fitlog: Fitlog) -> None:
-    (fit,) = json.loads(fitlog("phases", SAMPLE, "--format", "json").stdout)
+    (report,) = json.loads(fitlog("phases", SAMPLE, "--format", "json").stdout)
 
     epochs = [
         json.loads(line) for line in SAMPLE.read_text().splitlines() if '"kind": "epoch"' in line
     ]
-    assert fit["seconds"] == pytest.approx(sum(epoch["seconds"] for epoch in epochs), abs=1e-6)
+    assert report["seconds"] == pytest.approx(sum(epoch["seconds"] for epoch in epochs), abs=1e-6)
     for phase in PHASES:
-        assert sum(fit["phases"][phase].values()) == pytest.approx(
+        assert sum(report["phases"][phase].values()) == pytest.approx(
             sum(epoch["phases"][phase] for epoch in epochs), abs=1e-6
         )
-    assert fit["samples"] == {"first": 160, "window": 6400, "tail": 625}
-    assert fit["padding"] == 15
-    assert fit["bottleneck"]["code"] == "network"
+    assert report["samples"] == {"first": 160, "window": 6400, "tail": 625}
+    assert report["padding"] == 15
+    assert report["bottleneck"]["code"] == "network"
 
 
 COSTLY_METRIC = {"forward": 0.2, "backward": 0.2, "update": 0.1, "metric": 0.5}
@@ -133,6 +135,27 @@ def test_what_a_training_is_bound_by_is_named_with_its_figure(code: str, tmp_pat
     assert text in bottleneck.text
 
 
+def test_a_real_training_on_a_slow_iterator_is_bound_by_its_data(mx: Any, tmp_path: Path) -> None:
+    class Slow(mx.io.NDArrayIter):  # type: ignore[misc]  # MXNet has no types
+        def next(self) -> Any:
+            end = time.perf_counter() + 0.01
+            while time.perf_counter() < end:
+                pass
+            return super().next()
+
+    network = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=4)
+    module = mx.mod.Module(mx.sym.SoftmaxOutput(network, name="softmax"))
+    data = Slow(np.zeros((160, 6), "float32"), np.zeros(160, "float32"), 16)
+    fit(module, data, num_epoch=3, phases=tmp_path / "phases.jsonl")
+
+    records = read_records(tmp_path / "phases.jsonl")
+    sums = sum_fit(records, records.fits[0])
+
+    assert sums.bottleneck.code == "data"
+    assert sums.batches == {"first": 3, "window": 0, "tail": 27}
+    assert sum(sums.phases["data"].values()) >= 33 * 0.01  # each epoch's end is asked for, too
+
+
 def test_the_load_of_others_tells_that_the_processor_is_short(tmp_path: Path) -> None:
     bottleneck = sums_of(Simulated(cpu=0.5, load=999.0).run(metric=1.0), tmp_path).bottleneck
 
@@ -156,14 +179,14 @@ def test_a_process_that_does_not_run_need_not_be_short_of_the_processor(
 
 
 def test_a_slow_first_batch_is_no_bottleneck(tmp_path: Path) -> None:
-    fit = Simulated()
-    fit.recorder.begin()
-    fit.recorder.end_setup()
-    fit.spend("data", 50.0)
-    fit.run_epoch(0, 100, metric=1.0)
-    fit.recorder.close("finished")
+    trained = Simulated()
+    trained.recorder.begin()
+    trained.recorder.end_setup()
+    trained.spend("data", 50.0)
+    trained.run_epoch(0, 100, metric=1.0)
+    trained.recorder.close("finished")
 
-    assert sums_of(fit, tmp_path).bottleneck.code == "network"
+    assert sums_of(trained, tmp_path).bottleneck.code == "network"
 
 
 def test_a_part_is_no_bottleneck_below_a_fifth(tmp_path: Path) -> None:
@@ -205,9 +228,9 @@ def test_several_fits_are_reported_each_and_one_can_be_chosen(
 
 
 def test_what_the_recorder_warned_of_is_in_the_report(fitlog: Fitlog, tmp_path: Path) -> None:
-    fit = Simulated().run(compute=1.0)
-    fit.records.insert(3, {"kind": "warning", "code": "x", "text": "speeds \x1b[31m lie"})
-    fit.write(tmp_path / "phases.jsonl")
+    trained = Simulated().run(compute=1.0)
+    trained.records.insert(3, {"kind": "warning", "code": "x", "text": "speeds \x1b[31m lie"})
+    trained.write(tmp_path / "phases.jsonl")
 
     assert r"warning    speeds \x1b[31m lie" in fitlog("phases", tmp_path).stdout
 
