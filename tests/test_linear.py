@@ -96,17 +96,15 @@ STARTS = sorted({start for _, rule, _ in RULES.values() for start in rule.starts
 def test_a_pattern_does_not_backtrack_more_than_linearly(name: str) -> None:
     _, rule, _ = RULES[name]
 
-    # A control character ends what almost matched.
-    slow = [
-        (before, filler, after + end)
+    # A control character ends what almost matched, behind all of it or behind the repetition.
+    slow = (
+        (before, filler, end)
         for before, filler, after in dict.fromkeys(adversaries(rule.example))
-        for end in ("", "\x01")
-        if not is_linear(
-            on_filled(rule.pattern.match, before, filler, after + end), OF_EACH_PATTERN
-        )
-    ]
+        for end in (after + "\x01", "\x01")
+        if not is_linear(on_filled(rule.pattern.match, before, filler, end), OF_EACH_PATTERN)
+    )
 
-    assert slow == []
+    assert next(slow, None) is None
 
 
 @pytest.mark.parametrize("name", RULES)
