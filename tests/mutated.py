@@ -74,7 +74,7 @@ def make_long(source: random.Random) -> bytes:
     """Text of a few megabytes: a mutated log again and again, or with lines that are too long."""
     text = source.choice([make_log, make_nodes])(source) or b"\n"
     if source.random() < 0.5:
-        return text * (source.choice([_MEGABYTE, 5 * _MEGABYTE // 2]) // len(text) + 1)
+        return text * (source.choice([_MEGABYTE, 3 * _MEGABYTE // 2]) // len(text) + 1)
     for _ in range(source.randrange(1, 3)):
         filler = source.choice(source.choice([_ODD, _NUMBERS[1:], _PREFIXES, starts(), examples()]))
         length = _MEGABYTE + source.choice([-100, -1, 0, 1, 300_000])
