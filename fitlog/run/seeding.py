@@ -1,0 +1,82 @@
+"""What makes every epoch's randomness a matter of the seed and the epoch's number alone.
+
+MXNet's and numpy's generators carry their state from epoch to epoch, and upstream's iterator
+shuffles what it has shuffled before: an epoch could only be repeated by repeating all before it.
+Here both generators are seeded anew as each epoch begins, and its iterator is made anew. A training
+that is resumed then goes on with the same numbers as one never stopped, and nothing of it needs to
+be saved.
+
+Imported only after `fitlog.run.shim.import_mxnet`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from mxnet.io import DataIter
+
+
+def seed_all(*numbers: int) -> None:
+    """Seed all the generators that a training draws from with a mixture of the numbers."""
+    mixed = int(np.random.SeedSequence(numbers).generate_state(1)[0]) >> 1  # MXNet takes 31 bits
+    random.seed(mixed)
+    np.random.seed(mixed)
+    mx.random.seed(mixed)
+
+
+class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
+    """The batches of one epoch after another, each from an iterator that `make` makes for it.
+
+    The generators are seeded with `seed` and the number of the epoch before `make` is called, which
+    may shuffle, and again when the epoch's batches begin: what happened between, such as drawing
+    the first weights or reading them from a file, makes no difference. `after_epoch` is called
+    when the iterator is reset, the last thing that `fit` does in an epoch.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        *,
+        seed: int,
+        epoch: int,
+        after_epoch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._make = make
+        self._seed = seed
+        self._epoch = epoch
+        self._after_epoch = after_epoch
+        self._begin_epoch()
+        super().__init__(self._batches.batch_size)
+
+    @property
+    def provide_data(self) -> Any:
+        """Names and shapes of the data."""
+        return self._batches.provide_data
+
+    @property
+    def provide_label(self) -> Any:
+        """Names and shapes of the labels."""
+        return self._batches.provide_label
+
+    def __iter__(self) -> EpochIter:
+        seed_all(self._seed, self._epoch)
+        return self
+
+    def next(self) -> Any:
+        """The next batch of the epoch."""
+        return self._batches.next()
+
+    def reset(self) -> None:
+        """Go on to the next epoch."""
+        self._epoch += 1
+        self._begin_epoch()
+        self._after_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._batches = None  # else two epochs' data were held at once
+        seed_all(self._seed, self._epoch)
+        self._batches = self._make()
