@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pathlib import Path
 @contextlib.contextmanager
 def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
     """Everything logged meanwhile goes into the file at `path`, and to `show` line by line."""
-    file = _FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    file = _FileHandler(path)
     handlers: list[logging.Handler] = [file, _CallHandler(show)]
     root = logging.getLogger()
     level = root.level
@@ -31,11 +32,29 @@ def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
         file.close()
 
 
-class _FileHandler(logging.FileHandler):
-    """A file handler that fails when it cannot write; logging's own prints that and goes on."""
+class _FileHandler(logging.Handler):
+    """Appends lines to a file, each whole: what a full disk has cut off is taken back.
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's name
-        raise
+    It fails when it cannot write; logging's own prints that and goes on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("ab", buffering=0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = memoryview(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _CallHandler(logging.Handler):

@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.run.durable import sync_folder, write_whole
+
 SCHEMA: Final = 1
 _DISTRIBUTIONS: Final = ("mxfitlog", "mxnet", "numpy")
 _GIT_SECONDS: Final = 5
@@ -45,10 +47,10 @@ def begin_record(
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write the record so that a reader sees the old one or the new one, never half of it."""
-    draft = path.with_suffix(".json.tmp")
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-    draft.replace(path)
+    content = text.encode(errors="backslashreplace")
+    write_whole(path, lambda draft: draft.write_bytes(content))
+    sync_folder(path.parent)
 
 
 def describe_versions() -> dict[str, str | None]:

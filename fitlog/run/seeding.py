@@ -20,35 +20,30 @@ import numpy as np
 from mxnet.io import DataIter
 
 
-def seed_all(*numbers: int) -> None:
-    """Seed all the generators that a training draws from with a mixture of the numbers."""
+def seed_all(*numbers: int) -> int:
+    """Seed all the generators that a training draws from with a mixture of the numbers; gives it."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1)[0]) >> 1  # MXNet takes 31 bits
     random.seed(mixed)
     np.random.seed(mixed)
     mx.random.seed(mixed)
+    return mixed
 
 
 class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
     """The batches of one epoch after another, each from an iterator that `make` makes for it.
 
-    The generators are seeded with `seed` and the number of the epoch before `make` is called, which
-    may shuffle, and again when the epoch's batches begin: what happened between, such as drawing
-    the first weights or reading them from a file, makes no difference. `after_epoch` is called
-    when the iterator is reset, the last thing that `fit` does in an epoch.
+    The generators are seeded with a mixture of `seed` and the number of the epoch before `make` is
+    called, which is given the same for an iterator that has a generator of its own; and again when
+    the epoch's batches begin: what happened between, such as drawing the first weights or reading
+    them from a file, makes no difference. `after_epoch` is called when the iterator is reset, the
+    last thing that `fit` does in an epoch.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Any],
-        *,
-        seed: int,
-        epoch: int,
-        after_epoch: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, make: Callable[[int], Any], *, seed: int, epoch: int = 0) -> None:
+        self.after_epoch: Callable[[], None] = _nothing
         self._make = make
         self._seed = seed
         self._epoch = epoch
-        self._after_epoch = after_epoch
         self._begin_epoch()
         super().__init__(self._batches.batch_size)
 
@@ -63,7 +58,7 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
         return self._batches.provide_label
 
     def __iter__(self) -> EpochIter:
-        seed_all(self._seed, self._epoch)
+        seed_all(self._epoch, self._seed)
         return self
 
     def next(self) -> Any:
@@ -74,9 +69,12 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
         """Go on to the next epoch."""
         self._epoch += 1
         self._begin_epoch()
-        self._after_epoch()
+        self.after_epoch()
 
     def _begin_epoch(self) -> None:
         self._batches = None  # else two epochs' data were held at once
-        seed_all(self._seed, self._epoch)
-        self._batches = self._make()
+        self._batches = self._make(seed_all(self._epoch, self._seed))
+
+
+def _nothing() -> None:
+    pass
