@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Go on with the run in this folder; of the options, --num-epochs."
+        ),
+    ] = None,
     network: Annotated[Network, typer.Option(help="The network to train.")] = Network.LENET,
     num_epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 15,
     batch_size: Annotated[int, typer.Option(help="Images in a batch.")] = 64,
@@ -36,6 +43,9 @@ def run(
     Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
     """
     with user_errors():
+        if resume is not None:
+            _print_summary(_resume(context, resume))
+            return
         from fitlog.run.launch import train
         from fitlog.run.settings import RunOptions
 
@@ -53,6 +63,31 @@ def run(
             )
         )
         _print_summary(result)
+
+
+def _resume(context: typer.Context, folder: Path) -> RunResult:
+    from fitlog.errors import SettingError
+    from fitlog.printable import printable
+    from fitlog.run.resume import resume
+
+    given = {name: value for name, value in context.params.items() if _is_given(context, name)}
+    del given["resume"]
+    num_epochs = given.pop("num_epochs", None)
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise SettingError(
+            f"--{option}: a run that is resumed keeps its settings, all but --num-epochs"
+        )
+
+    def say(line: str) -> None:
+        typer.echo(f"fitlog: {printable(line)}", err=True)
+
+    return resume(folder, num_epochs=num_epochs, say=say)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _own_name() -> str:

@@ -38,9 +38,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A manifest: what there is of the state after `epoch` epochs."""
+    """A manifest: what there is of the state after `epoch` epochs of the run begun at `run`."""
 
     prefix: Path
+    run: str
     epoch: int
     log_bytes: int
     files: tuple[StoredFile, ...]
@@ -62,9 +63,10 @@ class Checkpointer:
     It is the fit's `epoch_end_callback`; `complete` is called when the iterator has been reset.
     """
 
-    def __init__(self, module: Any, prefix: Path, *, log: Path, period: int = 1) -> None:
+    def __init__(self, module: Any, prefix: Path, *, run: str, log: Path, period: int = 1) -> None:
         self._module = module
         self._prefix = prefix
+        self._run = run
         self._log = log
         self._period = period
         self._epoch: int | None = None
@@ -83,7 +85,7 @@ class Checkpointer:
             return
         params = numbered(self._prefix, number, "params")
         self._files = (
-            _store_text(_symbol_file(self._prefix), symbol.tojson()),
+            _store_symbol(_symbol_file(self._prefix), symbol),
             _store_params(params, arg_params, aux_params),
             _store(numbered(self._prefix, number, "states"), _states(self._module)),
         )
@@ -98,21 +100,21 @@ class Checkpointer:
         """
         if self._epoch is None:
             return
+        path = numbered(self._prefix, self._epoch, "json")
         try:
             sync_file(self._log)
-            sync_folder(self._prefix.parent)
-            log_bytes = self._log.stat().st_size
+            sync_folder(path.parent)
+            manifest = {
+                "schema": SCHEMA,
+                "run": self._run,
+                "epoch": self._epoch,
+                "log_bytes": self._log.stat().st_size,
+                "files": [asdict(file) for file in self._files],
+            }
+            _store(path, (json.dumps(manifest, indent=2) + "\n").encode())
+            sync_folder(path.parent)
         except OSError as error:
-            raise TrainingError(f"cannot write {self._log}: {error.strerror}") from error
-        manifest = {
-            "schema": SCHEMA,
-            "epoch": self._epoch,
-            "log_bytes": log_bytes,
-            "files": [asdict(file) for file in self._files],
-        }
-        path = numbered(self._prefix, self._epoch, "json")
-        _store_text(path, json.dumps(manifest, indent=2) + "\n")
-        sync_folder(path.parent)
+            raise TrainingError(f"cannot write {path}: {error.strerror}") from error
         self._epoch = None
 
 
@@ -121,8 +123,12 @@ def numbered(prefix: Path, epoch: int, suffix: str) -> Path:
     return prefix.with_name(f"{prefix.name}-{epoch:04d}.{suffix}")
 
 
-def find_checkpoint(prefix: Path, log: Path, say: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint that is whole; `say` is told of each newer one why it is not.
+def find_checkpoint(
+    prefix: Path, *, run: str, log: Path, say: Callable[[str], None]
+) -> Checkpoint | None:
+    """The newest checkpoint of the run that is whole; `say` is told why each newer one is not.
+
+    Runs may share a prefix: those of others are passed over.
 
     Raises:
         OSError: the folder cannot be read.
@@ -136,7 +142,9 @@ def find_checkpoint(prefix: Path, log: Path, say: Callable[[str], None]) -> Chec
     log_bytes = log.stat().st_size
     for _, path in sorted(found.items(), reverse=True):
         try:
-            checkpoint = read_manifest(path, prefix)
+            checkpoint = _read_manifest(path, prefix)
+            if checkpoint.run != run:
+                continue
             _check(checkpoint)
             if checkpoint.log_bytes > log_bytes:
                 raise TrainingError(f"lines of it are missing in {log.name}")
@@ -147,7 +155,7 @@ def find_checkpoint(prefix: Path, log: Path, say: Callable[[str], None]) -> Chec
     return None
 
 
-def read_manifest(path: Path, prefix: Path) -> Checkpoint:
+def _read_manifest(path: Path, prefix: Path) -> Checkpoint:
     """What a manifest says.
 
     Raises:
@@ -159,6 +167,7 @@ def read_manifest(path: Path, prefix: Path) -> Checkpoint:
             raise TrainingError(f"its schema is {manifest['schema']}, not {SCHEMA}")
         checkpoint = Checkpoint(
             prefix=prefix,
+            run=str(manifest["run"]),
             epoch=int(manifest["epoch"]),
             log_bytes=int(manifest["log_bytes"]),
             files=tuple(StoredFile(**file) for file in manifest["files"]),
@@ -193,8 +202,11 @@ def _states(module: Any) -> bytes:
     return states
 
 
-def _store_text(path: Path, text: str) -> StoredFile:
-    return _store(path, text.encode())
+def _store_symbol(path: Path, symbol: Any) -> StoredFile:
+    content = symbol.tojson().encode()
+    if path.is_file() and path.read_bytes() == content:  # as after every epoch but the first
+        return _describe(path)
+    return _store(path, content)
 
 
 def _store(path: Path, content: bytes) -> StoredFile:
@@ -234,9 +246,12 @@ def _stored(
 
     try:
         write_whole(path, write, check)
-        return StoredFile(name=path.name, bytes=path.stat().st_size, sha256=hash_file(path))
-    except MXNetError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise TrainingError(f"cannot write {path} whole (is the disk full?): {reason}") from error
+        return _describe(path)
+    except MXNetError as error:  # which does not say why
+        raise TrainingError(f"cannot write {path} whole: is the disk full?") from error
     except OSError as error:
         raise TrainingError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _describe(path: Path) -> StoredFile:
+    return StoredFile(name=path.name, bytes=path.stat().st_size, sha256=hash_file(path))

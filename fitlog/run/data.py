@@ -1,6 +1,7 @@
 """The data that `fitlog run` trains with, as iterators of MXNet.
 
-Shuffling draws from numpy's global generator: seed it before the data are opened.
+An iterator to train with begins with the batches of `epoch`, and each epoch's are a matter of the
+seed and the epoch alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Data:
     batches_per_epoch: int
 
 
-def open_data(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1) -> Data:
+def open_data(
+    mx: Any, options: RunOptions, *, epoch: int = 0, part: int = 0, num_parts: int = 1
+) -> Data:
     """The data that the options name, or one part of them: of `num_parts`, the one of rank `part`.
 
     The parts share no sample and have equally many batches; all have the whole validation data.
@@ -37,14 +40,21 @@ def open_data(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1
     Raises:
         TrainingError: data that are missing, empty or not what they are taken for.
     """
+    from fitlog.run.seeding import EpochIter
+
     train, validation = load_digits()
     samples = train.take(slice(part, len(train) // num_parts * num_parts, num_parts))
     if options.batch_size > len(samples):
         raise TrainingError(
             f"--batch-size {options.batch_size}: must be from 1 to {len(samples)}, all the images"
         )
+
+    def make(seed: int) -> Any:
+        del seed  # it shuffles with numpy's global generator
+        return mx.io.NDArrayIter(samples.images, samples.labels, options.batch_size, shuffle=True)
+
     return Data(
-        train=mx.io.NDArrayIter(samples.images, samples.labels, options.batch_size, shuffle=True),
+        train=EpochIter(make, seed=options.seed, epoch=epoch),
         validation=_validation(mx, validation),
         image_shape=samples.images.shape[1:],
         num_classes=int(train.labels.max()) + 1,

@@ -17,10 +17,37 @@ DRAFT: Final = ".tmp"
 _PIECE_BYTES: Final = 1 << 20
 
 
+class Appender:
+    """A file that grows by whole pieces: what a full disk has cut off is taken back."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, piece: bytes) -> None:
+        """Write all of it.
+
+        Raises:
+            OSError: it cannot be written; nothing of it is in the file then.
+        """
+        end = os.fstat(self._file.fileno()).st_size
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._file.truncate(end)
+            raise OSError(error.errno, error.strerror, str(self._path)) from None
+
+    def close(self) -> None:
+        """Nothing follows."""
+        self._file.close()
+
+
 def write_whole(
     path: Path,
     write: Callable[[Path], object],
-    check: Callable[[Path], object] = lambda draft: None,
+    check: Callable[[Path], object] | None = None,
 ) -> None:
     """Let `write` make the file under another name, and give it its own once `check` has passed.
 
@@ -33,9 +60,12 @@ def write_whole(
     try:
         write(draft)
         sync_file(draft)
-        check(draft)
+        if check:
+            check(draft)
         draft.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a write does not say where it failed
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise

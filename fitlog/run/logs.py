@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from fitlog.errors import TrainingError
+from fitlog.run.durable import Appender
 
 
 @contextlib.contextmanager
@@ -33,24 +35,17 @@ def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
 
 
 class _FileHandler(logging.Handler):
-    """Appends lines to a file, each whole: what a full disk has cut off is taken back.
-
-    It fails when it cannot write; logging's own prints that and goes on.
-    """
+    """Appends lines to a file, and fails when it cannot; logging's own prints that and goes on."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._file = path.open("ab", buffering=0)
+        self._file = Appender(path)
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = memoryview(f"{self.format(record)}\n".encode(errors="backslashreplace"))
-        end = os.fstat(self._file.fileno()).st_size
         try:
-            while line:
-                line = line[self._file.write(line) :]
-        except OSError:
-            self._file.truncate(end)
-            raise
+            self._file.append(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        except OSError as error:
+            raise TrainingError(f"cannot write {error.filename}: {error.strerror}") from error
 
     def close(self) -> None:
         self._file.close()

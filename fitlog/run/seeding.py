@@ -21,7 +21,7 @@ from mxnet.io import DataIter
 
 
 def seed_all(*numbers: int) -> int:
-    """Seed all the generators that a training draws from with a mixture of the numbers; gives it."""
+    """Seed all the generators that a training draws from; gives what they are seeded with."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1)[0]) >> 1  # MXNet takes 31 bits
     random.seed(mixed)
     np.random.seed(mixed)
@@ -41,11 +41,12 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
 
     def __init__(self, make: Callable[[int], Any], *, seed: int, epoch: int = 0) -> None:
         self.after_epoch: Callable[[], None] = _nothing
+        self._batches: Any = None
         self._make = make
         self._seed = seed
         self._epoch = epoch
-        self._begin_epoch()
-        super().__init__(self._batches.batch_size)
+        batch_size = self._begin_epoch().batch_size
+        super().__init__(batch_size)
 
     @property
     def provide_data(self) -> Any:
@@ -71,9 +72,10 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
         self._begin_epoch()
         self.after_epoch()
 
-    def _begin_epoch(self) -> None:
+    def _begin_epoch(self) -> Any:
         self._batches = None  # else two epochs' data were held at once
         self._batches = self._make(seed_all(self._epoch, self._seed))
+        return self._batches
 
 
 def _nothing() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fitlog.errors import TrainingError
 
@@ -76,6 +76,34 @@ class RunOptions:
     def begin_epoch(self) -> int:
         """The first epoch to train: checkpoints are named after the epochs that made them."""
         return self.load_epoch or 0
+
+
+def arguments_of(options: RunOptions) -> dict[str, Any]:
+    """The options as JSON can hold them, by name."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(options).items()
+    }
+
+
+def options_of(arguments: dict[str, Any]) -> RunOptions:
+    """The options that `arguments_of` has made this of, written to JSON and read again.
+
+    Raises:
+        TrainingError: it is not of this version's options.
+    """
+    known = {field.name: str(field.type) for field in fields(RunOptions)}
+    if unknown := sorted(arguments.keys() ^ known.keys()):
+        raise TrainingError(
+            f"it was made by another version of fitlog, whose settings differ: {', '.join(unknown)}"
+        )
+    values: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if isinstance(value, list):
+            values[name] = tuple(value)
+        else:
+            values[name] = Path(value) if "Path" in known[name] and value is not None else value
+    return RunOptions(**values)
 
 
 def check_options(options: RunOptions) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from fitlog.errors import TrainingError
+from fitlog.run.checkpoints import Checkpoint
 from fitlog.run.data import Data, open_data
 from fitlog.run.networks import build_network
 from fitlog.run.settings import RunOptions
@@ -24,21 +24,27 @@ class Training:
 
 
 def build_training(
-    mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1
+    mx: Any,
+    options: RunOptions,
+    *,
+    checkpoint: Checkpoint | None = None,
+    part: int = 0,
+    num_parts: int = 1,
 ) -> Training:
     """All that can fail for a reason that lies with the options or the data; nothing is written.
 
-    Seeds MXNet's and numpy's generators, from which initial weights and shuffling are drawn.
+    A training with a checkpoint goes on where that was made. Seeds MXNet's and numpy's generators,
+    from which initial weights and shuffling are drawn.
 
     Raises:
         TrainingError: options or data that cannot work.
     """
-    import numpy as np
+    from fitlog.run.seeding import seed_all
 
     _check_optimizer(mx, options.optimizer)
-    mx.random.seed(options.seed)
-    np.random.seed(options.seed)
-    data = open_data(mx, options, part=part, num_parts=num_parts)
+    begin_epoch = checkpoint.epoch if checkpoint else options.begin_epoch
+    data = open_data(mx, options, epoch=begin_epoch, part=part, num_parts=num_parts)
+    seed_all(options.seed)
     network = build_network(
         mx,
         options.network,
@@ -53,17 +59,16 @@ def build_training(
         "optimizer_params": _optimizer_params(options),
         "initializer": mx.init.Xavier(),
         "batch_end_callback": mx.callback.Speedometer(options.batch_size, options.disp_batches),
-        "begin_epoch": options.begin_epoch,
+        "begin_epoch": begin_epoch,
         "num_epoch": options.num_epochs,
     }
     module = mx.mod.Module(network, context=mx.cpu())
+    if checkpoint:
+        arg_params, aux_params = mx.model.load_params(str(checkpoint.prefix), checkpoint.epoch)
+        arguments |= {"arg_params": arg_params, "aux_params": aux_params}
+        # What `Module.load` sets: fit's init_optimizer reads the optimizer and its states from it.
+        module._preload_opt_states = str(checkpoint.states)
     return Training(module=module, data=data, arguments=arguments)
-
-
-def checkpoint_callback(mx: Any, options: RunOptions, folder: Path) -> Any:
-    """The epoch_end_callback that saves checkpoints, into the run's folder if nowhere else."""
-    prefix = options.model_prefix or folder / options.network
-    return mx.callback.do_checkpoint(str(prefix), options.save_period)
 
 
 def _optimizer_params(options: RunOptions) -> dict[str, Any]:
