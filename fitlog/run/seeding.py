@@ -42,6 +42,7 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
     def __init__(self, make: Callable[[int], Any], *, seed: int, epoch: int = 0) -> None:
         self.after_epoch: Callable[[], None] = _nothing
         self._batches: Any = None
+        self._iterator: Any = None
         self._make = make
         self._seed = seed
         self._epoch = epoch
@@ -64,7 +65,7 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
 
     def next(self) -> Any:
         """The next batch of the epoch."""
-        return self._batches.next()
+        return next(self._iterator)
 
     def reset(self) -> None:
         """Go on to the next epoch."""
@@ -73,8 +74,9 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
         self.after_epoch()
 
     def _begin_epoch(self) -> Any:
-        self._batches = None  # else two epochs' data were held at once
+        self._batches = self._iterator = None  # else two epochs' data were held at once
         self._batches = self._make(seed_all(self._epoch, self._seed))
+        self._iterator = iter(self._batches)
         return self._batches
 
 

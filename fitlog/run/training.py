@@ -43,6 +43,7 @@ def build_training(
 
     _check_optimizer(mx, options.optimizer)
     begin_epoch = checkpoint.epoch if checkpoint else options.begin_epoch
+    seed_all(options.seed)
     data = open_data(mx, options, epoch=begin_epoch, part=part, num_parts=num_parts)
     seed_all(options.seed)
     network = build_network(
