@@ -21,14 +21,14 @@ def main(arguments: list[str]) -> None:
         name, number, when = arguments[1].split(":")
         install(name, int(number), when)
         arguments = arguments[2:]
+    from fitlog.cli.app import app
     from fitlog.run import training
+    from fitlog.run.networks import build_network
 
-    own = training.build_network
-    training.build_network = lambda mx, name, **facts: (  # type: ignore[assignment]
-        random_network(mx) if name == "lenet" else own(mx, name, **facts)
-    )
-    from fitlog.cli import app
+    def build(mx: Any, name: str, **facts: Any) -> Any:
+        return random_network(mx) if name == "lenet" else build_network(mx, name, **facts)
 
+    vars(training)["build_network"] = build
     for command in " ".join(arguments).split(" then "):
         if code := app(command.split(" "), standalone_mode=False):
             sys.exit(code)

@@ -61,6 +61,8 @@ class Checkpointer:
     """Writes the checkpoints of one fit, every `period` epochs.
 
     It is the fit's `epoch_end_callback`; `complete` is called when the iterator has been reset.
+    Where servers of a distributed job update the parameters, there is no manifest: such a training
+    cannot be resumed exactly.
     """
 
     def __init__(self, module: Any, prefix: Path, *, run: str, log: Path, period: int = 1) -> None:
@@ -70,7 +72,7 @@ class Checkpointer:
         self._log = log
         self._period = period
         self._epoch: int | None = None
-        self._files: tuple[StoredFile, ...] = ()
+        self._files: list[StoredFile] = []
 
     def __call__(
         self, epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any]
@@ -84,12 +86,14 @@ class Checkpointer:
         if number % self._period:
             return
         params = numbered(self._prefix, number, "params")
-        self._files = (
+        files = [
             _store_symbol(_symbol_file(self._prefix), symbol),
             _store_params(params, arg_params, aux_params),
-            _store(numbered(self._prefix, number, "states"), _states(self._module)),
-        )
-        self._epoch = number
+        ]
+        states = _states(self._module)
+        if states is not None:
+            files.append(_store(numbered(self._prefix, number, "states"), states))
+            self._epoch, self._files = number, files
         logging.info('Saved checkpoint to "%s"', params)
 
     def complete(self) -> None:
@@ -195,11 +199,13 @@ def _symbol_file(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}-symbol.json")
 
 
-def _states(module: Any) -> bytes:
-    """The optimizer, which counts its updates and may hold a schedule, and its states."""
+def _states(module: Any) -> bytes | None:
+    """The optimizer, which counts its updates and may hold a schedule, and its states.
+
+    None where they are in the hands of servers, which keep them to themselves.
+    """
     updater = module._kvstore._updater if module._update_on_kvstore else module._updater
-    states: bytes = updater.get_states(dump_optimizer=True)
-    return states
+    return None if updater is None else bytes(updater.get_states(dump_optimizer=True))
 
 
 def _store_symbol(path: Path, symbol: Any) -> StoredFile:

@@ -20,7 +20,8 @@ from fitlog.run.locking import locked
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
-from fitlog.run.settings import RunOptions, arguments_of, check_options
+from fitlog.run.results import read_results
+from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import pin_threads
 from fitlog.run.training import Training, build_training
@@ -45,31 +46,33 @@ def train(options: RunOptions) -> RunResult:
     check_options(options)
     pin_threads()
     mx = import_mxnet()
+    start = datetime.now(UTC)
     training = build_training(mx, options)
     data = describe_data(options.data, options.data_val)
-    start = datetime.now(UTC)
+    make_parent(options.model_prefix)
     folder = make_folder(options, start)
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=arguments_of(options),
+        arguments=options.as_record(),
         data=data,
         start=start,
         folder=Path.cwd(),
     )
     with locked(folder / "run.log"):
-        return run_recorded(training, options, folder, record)
+        return run_recorded(training, options, folder, record, start)
 
 
 def run_recorded(
-    training: Training, options: RunOptions, folder: Path, record: dict[str, Any]
+    training: Training, options: RunOptions, folder: Path, record: dict[str, Any], start: datetime
 ) -> RunResult:
     """Train in the run's folder, which this process has locked, and keep its record.
+
+    `start` is when this began, whether the run did or goes on.
 
     Raises:
         TrainingError: the training fails. KeyboardInterrupt: the user stopped it.
     """
-    start = datetime.now(UTC)
     try:
         write_record(folder / "run.json", record)
         with (
@@ -77,7 +80,7 @@ def run_recorded(
             captured_log(folder / "run.log", show),
         ):
             _fit(training, options, folder, record)
-        record["results"] = _results(folder)
+        record["results"] = read_results(folder / "run.log")
         record["status"] = "finished"
     except KeyboardInterrupt:
         record["status"] = "interrupted"
@@ -98,6 +101,19 @@ def run_recorded(
 def checkpoint_prefix(options: RunOptions, folder: Path) -> Path:
     """What the names of the checkpoints begin with: in the run's folder, if nowhere else."""
     return options.model_prefix or folder / options.network
+
+
+def make_parent(model_prefix: Path | None) -> None:
+    """The folder that checkpoints go to where they do not go into the run's."""
+    if model_prefix is None:
+        return
+    try:
+        model_prefix.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
+            f" {error.strerror}"
+        ) from None
 
 
 def make_folder(options: RunOptions, start: datetime) -> Path:
@@ -151,29 +167,3 @@ def _summary(error: Exception) -> str:
     if isinstance(error, TrainingError):
         return lines[-1]
     return f"{type(error).__name__}: {lines[-1]}"
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    """The run in a few figures, read back from its own log."""
-    import statistics
-
-    from fitlog.reading import read_columns
-    from fitlog_parsers.columns import SPLITS
-
-    columns = read_columns([folder / "run.log"])
-    metrics = columns.metrics
-    accuracy = metrics.names.index("accuracy")
-    validation = [
-        (metrics.epoch[row], metrics.value[row])
-        for row in range(len(metrics))
-        if metrics.metric[row] == accuracy and metrics.split[row] == SPLITS.index("validation")
-    ]
-    best_epoch, best = max(validation, key=lambda pair: pair[1])
-    speeds = columns.speed.samples_per_sec
-    return {
-        "validation_accuracy": validation[-1][1],
-        "best_validation_accuracy": best,
-        "best_epoch": best_epoch,
-        "samples_per_sec": statistics.median(speeds) if speeds else None,
-        "windows": len(speeds),
-    }

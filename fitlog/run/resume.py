@@ -23,7 +23,7 @@ from fitlog.run.fingerprint import describe_data
 from fitlog.run.launch import RunResult, checkpoint_prefix, run_recorded
 from fitlog.run.locking import locked
 from fitlog.run.record import describe_host, describe_versions, read_record
-from fitlog.run.settings import RunOptions, arguments_of, check_options, options_of
+from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import VARIABLE, pin_threads
 from fitlog.run.training import build_training
@@ -40,6 +40,7 @@ def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], 
         process trains it; the training fails. MXNetUnavailableError, KeyboardInterrupt: as `train`.
         OSError: a file in the folder cannot be read or written.
     """
+    start = datetime.now(UTC)
     read_record(folder)  # a folder without a run must not get a log
     log = folder / "run.log"
     with locked(log):
@@ -69,8 +70,8 @@ def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], 
         if kept := cut_log(log, checkpoint.log_bytes if checkpoint else 0):
             say(f"the lines of what was not finished are now in {kept.name}")
         drop_half_line(folder / "phases.jsonl")
-        _note_resumption(record, options, done)
-        return run_recorded(training, options, folder, record)
+        _note_resumption(record, options, start, done)
+        return run_recorded(training, options, folder, record, start)
 
 
 def cut_log(log: Path, end: int) -> Path | None:
@@ -109,7 +110,7 @@ def drop_half_line(path: Path) -> None:
 
 def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> RunOptions:
     try:
-        options = options_of(record["arguments"])
+        options = RunOptions.from_record(record["arguments"])
         if num_epochs is not None:
             options = replace(options, num_epochs=num_epochs)
         check_options(options)
@@ -156,9 +157,11 @@ def _compare_hosts(began: dict[str, Any], now: dict[str, Any], say: Callable[[st
             )
 
 
-def _note_resumption(record: dict[str, Any], options: RunOptions, done: int) -> None:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    resumption = {"time": now, "epoch": done, "from": record["status"]}
+def _note_resumption(
+    record: dict[str, Any], options: RunOptions, start: datetime, done: int
+) -> None:
+    time = start.isoformat(timespec="milliseconds")
+    resumption = {"time": time, "epoch": done, "from": record["status"]}
     record.setdefault("resumptions", []).append(resumption)
-    record["arguments"] = arguments_of(options)
+    record["arguments"] = options.as_record()
     record |= {"status": "running", "end": None, "error": None, "results": {}, "pid": os.getpid()}

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fitlog.errors import TrainingError
 
@@ -23,6 +23,7 @@ KV_STORES: Final = (
     *("local", "device", "nccl"),
     *("dist", "dist_sync", "dist_device_sync", "dist_sync_device", "dist_async", "p3"),
 )
+CHOICES: Final = {"network": NETWORKS, "dtype": DTYPES, "kv_store": KV_STORES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,40 +78,39 @@ class RunOptions:
         """The first epoch to train: checkpoints are named after the epochs that made them."""
         return self.load_epoch or 0
 
+    def as_record(self) -> dict[str, Any]:
+        """The options as `run.json` has them."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
-def arguments_of(options: RunOptions) -> dict[str, Any]:
-    """The options as JSON can hold them, by name."""
-    return {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """The options of which `as_record` made this.
 
-
-def options_of(arguments: dict[str, Any]) -> RunOptions:
-    """The options that `arguments_of` has made this of, written to JSON and read again.
-
-    Raises:
-        TrainingError: it is not of this version's options.
-    """
-    known = {field.name: str(field.type) for field in fields(RunOptions)}
-    if unknown := sorted(arguments.keys() ^ known.keys()):
-        raise TrainingError(
-            f"it was made by another version of fitlog, whose settings differ: {', '.join(unknown)}"
-        )
-    values: dict[str, Any] = {}
-    for name, value in arguments.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
-        else:
-            values[name] = Path(value) if "Path" in known[name] and value is not None else value
-    return RunOptions(**values)
+        Raises:
+            TrainingError: the record is of other options than these.
+        """
+        types = {field.name: str(field.type) for field in fields(cls)}
+        if differing := sorted(types.keys() ^ record.keys()):
+            raise TrainingError(
+                f"it was made by a fitlog with other options than this: {', '.join(differing)}"
+            )
+        values: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+            else:
+                is_path = types[name].startswith("Path") and value is not None
+                values[name] = Path(value) if is_path else value
+        return cls(**values)
 
 
 def check_options(options: RunOptions) -> None:
     """Raise TrainingError for options that cannot work, before anything is imported or written."""
-    _require_one_of("network", options.network, NETWORKS)
-    _require_one_of("dtype", options.dtype, DTYPES)
-    _require_one_of("kv-store", options.kv_store, KV_STORES)
+    for name, known in CHOICES.items():
+        value = getattr(options, name)
+        if value not in known:
+            option = name.replace("_", "-")
+            raise TrainingError(f"no {option} named {value!r}; known: {', '.join(known)}")
     _check_data(options)
     _require_at_least("batch-size", options.batch_size, 1)
     if not (math.isfinite(options.lr) and options.lr > 0):
@@ -196,14 +196,15 @@ def _is_source(text: str) -> bool:
     return f"{kind}{colon}" in DATA and bool(colon) == bool(path)
 
 
-def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise TrainingError(f"no {name} named {value!r}; known: {', '.join(known)}")
-
-
 def _require_at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise TrainingError(f"--{name} {value}: must be at least {least}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _joined(values: Sequence[int]) -> str:
