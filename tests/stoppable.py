@@ -52,11 +52,11 @@ def install(name: str, number: int, when: str) -> None:
 
 
 def random_network(mx: Any) -> Any:
-    net = mx.sym.Flatten(mx.sym.Variable("data"))
+    net = mx.sym.Flatten(mx.sym.Variable("data"), name="flatten1")
     net = mx.sym.FullyConnected(net, num_hidden=48, name="dense1")
     net = mx.sym.BatchNorm(net, fix_gamma=False, name="norm1")
-    net = mx.sym.Activation(net, act_type="relu")
-    net = mx.sym.Dropout(net, p=0.5)
+    net = mx.sym.Activation(net, act_type="relu", name="relu1")
+    net = mx.sym.Dropout(net, p=0.5, name="dropout1")
     net = mx.sym.FullyConnected(net, num_hidden=10, name="output")
     return mx.sym.SoftmaxOutput(net, name="softmax")
 

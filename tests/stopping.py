@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -12,6 +13,10 @@ from pathlib import Path
 
 from support import PROJECT
 
+# The lines that a training from the beginning shows, and the calls that it does once its record is
+# written, of the functions of `os` that safe writing hangs on: at each it can be killed.
+LINES = range(1, 40)
+CALLS = {"fsync": range(3, 27), "replace": range(3, 15)}
 SCRIPT = PROJECT / "tests" / "stoppable.py"
 EPOCHS = 4
 COMMON = ["--num-epochs", str(EPOCHS), "--lr", "0.01", "--seed", "3", "--disp-batches", "5"]
@@ -37,6 +42,16 @@ class Stop:
 
     def __str__(self) -> str:
         return f"after line {self.lines}" if self.call is None else f"at {self.call}"
+
+
+def random_stop(
+    generator: random.Random, lines: range = LINES, calls: dict[str, range] = CALLS
+) -> Stop:
+    """A line or a call to be killed at."""
+    if generator.random() < 0.5:
+        return Stop(lines=generator.choice(lines))
+    name, when = generator.choice(sorted(calls)), generator.choice(("before", "after"))
+    return Stop(call=f"{name}:{generator.choice(calls[name])}:{when}")
 
 
 def train(folder: Path, *arguments: str, stop: Stop | None = None) -> tuple[int, str, str]:
@@ -68,6 +83,12 @@ def train_all(folder: Path, commands: list[list[str]]) -> str:
     return errors
 
 
+def run_folder(folder: Path, out: str = "runs") -> Path:
+    """The one run in there."""
+    (run,) = (folder / out).iterdir()
+    return run
+
+
 def log_of(run: Path) -> list[str]:
     """The lines of the run's log, but for what differs between two runs: times and the folder."""
     varying = re.compile(r'(Speed: |Time cost=|to ").+?(?= samples|/[^/]*$|$)')
@@ -86,6 +107,11 @@ def all_lines(run: Path) -> list[str]:
     """The lines of the log and of what was cut off it."""
     return [
         line
-        for path in [*run.glob("run-cut-*.log"), run / "run.log"]
+        for path in [*run.glob("run-cut-*.log"), *run.glob("run.log")]
         for line in path.read_text("utf-8").splitlines()
     ]
+
+
+def leftovers(run: Path) -> list[str]:
+    """What no run should leave: drafts of files."""
+    return sorted(path.name for path in run.iterdir() if path.suffix == ".tmp")

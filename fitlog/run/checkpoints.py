@@ -159,6 +159,23 @@ def find_checkpoint(
     return None
 
 
+def restore_states(module: Any, checkpoint: Checkpoint) -> None:
+    """Let the optimizer that the module's `fit` makes be replaced by that of the checkpoint.
+
+    Upstream's own way (Module.load) leaves the file open, and the module with an optimizer that is
+    not the one in use.
+    """
+    init_optimizer = module.init_optimizer
+
+    def init_and_restore(*args: Any, **kwargs: Any) -> None:
+        init_optimizer(*args, **kwargs)
+        updater = _updater(module)
+        updater.set_states(checkpoint.states.read_bytes())
+        module._optimizer = updater.optimizer
+
+    module.init_optimizer = init_and_restore
+
+
 def _read_manifest(path: Path, prefix: Path) -> Checkpoint:
     """What a manifest says.
 
@@ -204,8 +221,12 @@ def _states(module: Any) -> bytes | None:
 
     None where they are in the hands of servers, which keep them to themselves.
     """
-    updater = module._kvstore._updater if module._update_on_kvstore else module._updater
+    updater = _updater(module)
     return None if updater is None else bytes(updater.get_states(dump_optimizer=True))
+
+
+def _updater(module: Any) -> Any:
+    return module._kvstore._updater if module._update_on_kvstore else module._updater
 
 
 def _store_symbol(path: Path, symbol: Any) -> StoredFile:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitlog.errors import TrainingError
-from fitlog.run.checkpoints import Checkpoint
+from fitlog.run.checkpoints import Checkpoint, restore_states
 from fitlog.run.data import Data, open_data
 from fitlog.run.metrics import make_metrics
 from fitlog.run.networks import build_network
@@ -80,8 +80,7 @@ def build_training(
     }
     module = mx.mod.Module(network, context=context)
     if checkpoint:
-        # As `Module.load` does: the optimizer that fit makes is replaced by the one in this file.
-        module._preload_opt_states = str(checkpoint.states)
+        restore_states(module, checkpoint)
         if options.monitor:
             arguments["monitor"].step = begin_epoch * data.batches_per_epoch  # it counts them all
     return Training(module=module, data=data, arguments=arguments)
