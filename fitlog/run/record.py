@@ -139,6 +139,7 @@ def _write_over(path: Path, content: bytes) -> None:
         if file.write(content) < len(content):
             file.seek(0)
             file.write(before)
+            file.truncate()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         file.truncate()
         os.fsync(file.fileno())
