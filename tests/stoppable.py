@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
     def build(mx: Any, name: str, **facts: Any) -> Any:
         return random_network(mx) if name == "lenet" else build_network(mx, name, **facts)
 
-    vars(training)["build_network"] = build
+    setattr(training, "build_network", build)  # noqa: B010  # what types it has is another matter
     for command in " ".join(arguments).split(" then "):
         if code := app(command.split(" "), standalone_mode=False):
             sys.exit(code)

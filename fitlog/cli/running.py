@@ -40,13 +40,6 @@ def _as_given(options: dict[str, Any]) -> dict[str, Any]:
 
 def run(
     context: typer.Context,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="Go on with the run in this folder, as it was begun; --num-epochs may be larger.",
-        ),
-    ] = None,
     network: Annotated[
         Network, typer.Option(help="The network to train.", rich_help_panel=_NETWORK)
     ] = Network.LENET,
@@ -214,6 +207,13 @@ def run(
             help="A TOML file that sets options; what the command line sets, wins.",
             callback=_configure,
             is_eager=True,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder, as it was begun; --num-epochs may be larger.",
         ),
     ] = None,
 ) -> None:
