@@ -256,7 +256,7 @@ def _store_params(path: Path, arg_params: dict[str, Any], aux_params: dict[str, 
     arrays |= {f"aux:{name}": value.as_in_context(mx.cpu()) for name, value in aux_params.items()}
 
     def check(draft: Path) -> None:
-        loaded = mx.nd.load(str(draft))
+        loaded: Any = mx.nd.load(str(draft))
         if loaded.keys() != arrays.keys() or any(
             value.asnumpy().tobytes() != arrays[name].asnumpy().tobytes()
             for name, value in loaded.items()
