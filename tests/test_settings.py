@@ -122,8 +122,8 @@ def test_the_command_the_options_and_the_documentation_agree() -> None:
     defaults = {field.name: field.default for field in fields(RunOptions)}
     documented = re.findall(r"^\| `--([a-z-]+)`", PAGE.read_text("utf-8"), re.M)
 
-    assert {name.replace("-", "_") for name in documented} == {*defaults, "config"}
-    assert set(parameters) == {*defaults, "config"}
+    assert {name.replace("-", "_") for name in documented} == {*defaults, "config", "resume"}
+    assert set(parameters) == {*defaults, "config", "resume", "context"}
     for name, default in defaults.items():
         given = parameters[name].default
         if given is not None:

@@ -39,6 +39,7 @@ def _as_given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(
+    context: typer.Context,
     network: Annotated[
         Network, typer.Option(help="The network to train.", rich_help_panel=_NETWORK)
     ] = Network.LENET,
@@ -208,12 +209,22 @@ def run(
             is_eager=True,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder, as it was begun; --num-epochs may be larger.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network with MXNet, by default a small one on handwritten digits, and record the run.
 
     Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
     """
     with user_errors():
+        if resume is not None:
+            _print_summary(_resume(context, resume))
+            return
         from fitlog.options import fraction, whole_numbers
         from fitlog.run.launch import train
         from fitlog.run.settings import RunOptions
@@ -251,6 +262,31 @@ def run(
             name=name,
         )
         _print_summary(train(options))
+
+
+def _resume(context: typer.Context, folder: Path) -> RunResult:
+    from fitlog.errors import SettingError
+    from fitlog.printable import printable
+    from fitlog.run.resume import resume
+
+    given = {name: value for name, value in context.params.items() if _is_given(context, name)}
+    del given["resume"]
+    num_epochs = given.pop("num_epochs", None)
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise SettingError(
+            f"--{option}: a run that is resumed keeps its settings, all but --num-epochs"
+        )
+
+    def say(line: str) -> None:
+        typer.echo(f"fitlog: {printable(line)}", err=True)
+
+    return resume(folder, num_epochs=num_epochs, say=say)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _own_name() -> str:
