@@ -23,8 +23,9 @@ import numpy as np
 
 from fitlog import fit
 from fitlog.reading import read_columns
+from fitlog.run.arrays import load_digits
+from fitlog.run.networks import build_network
 from fitlog.run.shim import import_mxnet
-from fitlog.run.workload import build_network, load_digits
 
 BATCH_SIZE = 64
 FREQUENT = 5
@@ -84,9 +85,9 @@ def train(
     printed.lines.clear()
     mx.random.seed(0)
     np.random.seed(0)
-    digits = load_digits()
-    data = mx.io.NDArrayIter(digits.train_images, digits.train_labels, BATCH_SIZE, shuffle=True)
-    module = mx.mod.Module(build_network(mx, network))
+    digits, _ = load_digits()
+    data = mx.io.NDArrayIter(digits.images, digits.labels, BATCH_SIZE, shuffle=True)
+    module = mx.mod.Module(build_network(mx, network, image_shape=(1, 8, 8), num_classes=10))
     begin = time.process_time(), time.perf_counter()
     fit_with(
         module,

@@ -228,8 +228,8 @@ def main() -> int:
             for sample in (SAMPLES / "dialects").glob("*.log"):
                 text = sample.read_bytes()
                 for i in range(OTHERS_BYTES // size):
-                    log = Path(place, f"{sample.stem}-{i:03d}.log")
-                    log.write_bytes(text * -(-size // len(text)))
+                    copy = Path(place, f"{sample.stem}-{i:03d}.log")
+                    copy.write_bytes(text * -(-size // len(text)))
             compare(Path(place), options.runs, name, ["fitlog", "rules"])
     return 0
 

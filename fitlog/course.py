@@ -104,10 +104,11 @@ def value_code(split: Any, metric: Any) -> Any:
 
 
 class Timed(NamedTuple):
-    """The windows of an epoch that state both bounds and a speed that can be.
+    """The training's windows of an epoch, one at least, that have an end and a speed above 0.
 
-    `line` is that of the first; `weight` is the sum of batches over speeds, `slowest` and `fastest`
-    are speeds.
+    `line` is that of the first; `batches` are those of all windows, `longest` of the longest;
+    `weight` is the sum of batches over speeds, which times samples a batch is seconds; `slowest`
+    and `fastest` are in samples/sec.
     """
 
     line: int
@@ -173,7 +174,10 @@ class Course:
         self._codes: dict[tuple[int, ...], dict[int, int]] = {}  # each once
 
     def add(self, columns: Columns) -> None:
-        """Take in the rows of some columns."""
+        """Take in the rows and findings of some columns; where there are none, only their files.
+
+        Lines count from 1, speeds are in samples/sec, the time of an epoch is in seconds.
+        """
         self.files += [File() for _ in range(len(columns.files) - len(self.files))]
         self.names = columns.metrics.names
         self._add_events(columns)

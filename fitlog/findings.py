@@ -68,7 +68,7 @@ class Doubts:
         self._last_window: tuple[Any, ...] = (-1, -1, -1, -1)
 
     def add(self, columns: Columns) -> None:
-        """Take in the rows of some columns."""
+        """Take in the rows of some columns, as `Course.add` does; without a row nothing happens."""
         if len(columns.speed):
             self._add_speed(Rows(columns.speed))
         if len(columns.metrics):

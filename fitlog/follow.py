@@ -61,12 +61,14 @@ def follow_log(
 
     `wait` is called whenever all there is was read: it returns whether to go on. None waits half a
     second each time, and goes on for ever. Where it says no, what was held back comes, and that is
-    the end. Standard input, open files and bytes are read to their end without it.
+    the end. Standard input, open files and bytes are read to their end without it, and may be
+    compressed, as with `read_log`; a path is that of a log which is not.
 
-    Raises:
-        LogError: the log is missing, unreadable or compressed.
+    Raises, when it comes to it:
+        LogError: the log is missing or unreadable; its path names something compressed; what stands
+            at the end of standard input, an open file or bytes is damaged.
         UnknownDialectError: there is no such dialect.
-        DialectFileError: the file describes none.
+        DialectFileError: the file, or an installed package, describes none.
     """
     reader = LogReader(all_dialects(dialect, dialect_file))
     for entries in _follow(source, reader, wait or _wait):
@@ -84,7 +86,8 @@ def follow_table(
 ) -> Iterator[pd.DataFrame]:
     """The rows of a table (one of `ROW_TABLES`) as they come, in frames; the first may be empty.
 
-    Findings are given to `report`. The rest is as with `follow_log`.
+    Columns and dtypes are those of `RunLog`. Findings are given to `report`. The rest is as with
+    `follow_log`, errors too.
     """
     reader = LogReader(all_dialects(dialect, dialect_file))
     columns = Columns()

@@ -51,6 +51,8 @@ class Judgement:
     `effect` is the candidates' pace relative to the baseline's (-0.05 is 5 % slower), `interval`
     holds it with 90 % confidence (each end with 95 %), `detectable` is the smallest slowdown that
     would have been called with 80 % probability. All three are nan where no run was left to judge.
+    `tolerance` is the slowdown that a pass rules out (0.05 is 5 %), `reasons` are sentences,
+    `candidates` and `baseline` all runs of each side, also those that were set aside.
     """
 
     verdict: Verdict
@@ -93,12 +95,13 @@ def check(
     Regression: slower with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the
     mirror image. Pass: a slowdown by `tolerance` is ruled out at 95 %. Else inconclusive. `warm_up`
     windows are dropped from each run; None finds out how many. Of a log that holds several runs the
-    last is judged.
+    last is judged, of several nodes the first. `tolerance`, `min_effect` and `alpha` are parts of
+    the whole: 0.05 is 5 %.
 
     Raises:
         LogError: a log cannot be read, or holds no speeds that could be judged.
-        BaselineError: nothing to compare with.
-        SettingError: a setting out of its range, or a log that is named twice.
+        BaselineError: nothing to compare, or a log that is both candidate and baseline.
+        SettingError: a setting out of its range, a log named twice, or a `RunLog` of several logs.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
     if not candidates:

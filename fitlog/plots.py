@@ -73,8 +73,10 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
     Every run in every log is a curve of its own. Of a log with several nodes the first is drawn, of
-    more than 24 metrics the first 24; the title says so then. Raises NoRecordsError where there is
-    neither a speed nor a metric.
+    more than 24 metrics the first 24; the title says so then.
+
+    Raises:
+        NoRecordsError: there is neither a speed nor a metric, or no log.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -127,7 +127,11 @@ def all_dialects(
 
 
 def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[Dialect, ...]:
-    """The dialect of a file, if there is one, and those that installed packages bring."""
+    """The dialect of a file, if there is one, and those that installed packages bring.
+
+    Raises:
+        DialectFileError: the file, or an installed package, describes none.
+    """
     own = () if dialect_file is None else (load_dialect(dialect_file),)
     return (*own, *installed_dialects())
 

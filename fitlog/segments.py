@@ -44,7 +44,11 @@ def rows_by_node(table: Any) -> Rows:
 
 
 def find_segments(columns: Sequence[Any]) -> tuple[Ints, Ints]:
-    """The first and the last row of each stretch of rows that are alike in all columns."""
+    """The first and the last row of each stretch of rows that are alike in all columns.
+
+    `columns`, one at least, are arrays (rows,); both results are int64 (stretches,), counted from
+    0, and empty where there is no row.
+    """
     count = len(columns[0])
     changes = np.zeros(count, dtype=bool)
     changes[:1] = True

@@ -33,24 +33,26 @@ TABLES: Final = ("speed", "metrics", "epochs", "events", "runs", "unparsed", "wa
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunLog:
-    """One or many logs as tables.
+    """One or many logs as tables, which have these columns also where they have no row.
 
     * `speed`: one row per throughput report: run int64, node Int64, epoch Int64, batch_start Int64,
       batch_end Int64, split category, samples_per_sec float64, time datetime64[us], line int64.
     * `metrics`: one row per metric value: run, node, epoch, batch_start, batch_end, split, scope
       category, metric category, value float64, time, line.
     * `epochs`: one row per (run, node, epoch): run, node, epoch, time_cost Float64 in seconds,
-      speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64
-      columns `train-<metric>` and `validation-<metric>` for each metric of whole epochs. NA is what
-      the log does not state, nan what it states.
+      speed_median Float64 in samples/sec, batches Int64 (the last batch reported), lr Float64, then
+      Float64 columns `train-<metric>` and `validation-<metric>` for each metric of whole epochs (of
+      very many the first, and a warning `wide-epochs`). NA is what the log does not state, nan what
+      it states.
     * `events`: one row per other record: run, node, epoch, kind category, text string, value
-      Float64, time, line.
+      Float64 (in seconds for 'time_cost' and 'end', see `fitlog_parsers.Event`), time, line.
     * `runs`: one row per (run, node): run, node, status category ('finished', 'cut', 'restarted',
       'aborted'), begin_epoch Int64, last_epoch Int64, epochs int64 (those that ended), first_line,
       last_line.
-    * `unparsed`: text that looks like a record and was not read: line, text, reason.
-    * `warnings`: findings about the log: code, line, text.
+    * `unparsed`: text that looks like a record and was not read: line, text, reason string.
+    * `warnings`: findings about the log: code string, line, text.
 
+    `run` counts from 0 and `line` from 1; `time` is by the writer's own clock, NaT if not logged.
     With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
     `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect,
     and `lines` counts all lines.
@@ -84,7 +86,7 @@ def read_log(
 ) -> RunLog:
     """Read one log: a path, `-` for standard input, an open binary file, or bytes.
 
-    Files compressed with gzip, xz, bzip2 and zstd are opened. A log without a single record gives
+    What is compressed with gzip, xz, bzip2 or zstd is unpacked. A log without a single record gives
     empty tables. `dialect` is the name of the one dialect to read; None tries all. `dialect_file`
     is a TOML file that describes one more. `progress` is told, about every megabyte, how many bytes
     of the file were read.
@@ -92,7 +94,8 @@ def read_log(
     Raises:
         LogError: the source is missing, unreadable, damaged from its start or not text.
         UnknownDialectError: there is no such dialect.
-        DialectFileError: the file describes none.
+        DialectFileError: the file, or an installed package, describes none.
+        TypeError: the file is open as text.
     """
     settings: dict[str, Any] = {"dialect": dialect, "dialect_file": dialect_file}
     columns = read_columns([source], **settings, bulk=True, progress=progress)
@@ -109,10 +112,12 @@ def read_logs(
     """Read many logs as one; each table gets a category column `file` in front.
 
     A source may also be a folder, of which every log is read, or a glob such as `runs/*/run.log`.
-    The rest is as with `read_log`.
+    `hparams` is the last of all logs, `dialects` and `lines` count over all; without a source all
+    tables are empty. The rest is as with `read_log`.
 
     Raises:
         LogError: as `read_log`, naming the file; a folder without logs, a glob without a match.
+        UnknownDialectError, DialectFileError, TypeError: as `read_log`.
     """
     settings: dict[str, Any] = {"dialect": dialect, "dialect_file": dialect_file}
     columns = read_columns(find_logs(sources), **settings, bulk=True, progress=progress)

@@ -59,7 +59,7 @@ def test_a_table_of_epochs_that_would_be_too_wide_has_its_first_columns(
     wide = read_log(log)
     (parts,) = TableStream([log], "warnings", with_file=False)
 
-    named = [name for name in wide.epochs if "-m" in name]
+    named = [name for name in map(str, wide.epochs) if "-m" in name]
     assert named == ["validation-m0", "validation-m1"]
     assert wide.epochs["validation-m1"].to_list()[1] == 1.5
     assert [(row.code, row.line) for row in wide.warnings.itertuples()] == [("wide-epochs", 3)]

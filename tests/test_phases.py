@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from fitlog.run.phases import PHASES, PhaseFile, PhaseRecorder
+from fitlog.run.phase_file import PhaseFile
+from fitlog.run.phases import PHASES, PhaseRecorder
+from fitlog.run.resources import Usage
 
 
 class Clock:
@@ -33,7 +35,10 @@ class Training:
             **{"frequent": 2, "batch_size": 10, **settings},
             clock=self.clock,
             wall_clock=lambda: 0.0,
+            usage=lambda: Usage(cpu_seconds=self.clock.now / 2, involuntary_switches=0),
+            machine=lambda: {"load": 0.5},
         )
+        self.recorder.begin()
 
     def spend(self, phase: str, seconds: float) -> None:
         self.recorder.timed(phase, self.pass_by)(seconds)

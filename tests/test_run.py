@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 
 from fitlog import TrainingError, read_log
-from fitlog.run.launch import RunOptions, RunResult, make_folder, train
+from fitlog.run.arrays import load_digits
+from fitlog.run.launch import RunResult, make_folder, train
 from fitlog.run.record import describe_git
-from fitlog.run.workload import load_digits
+from fitlog.run.settings import RunOptions
 from support import Fitlog
 
 
@@ -55,18 +56,18 @@ def run(mx: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, l
 
 
 def test_the_digits_are_always_split_alike() -> None:
-    digits = load_digits()
+    train_samples, validation_samples = load_digits()
 
-    assert digits.train_images.shape == (1437, 1, 8, 8)
-    assert digits.validation_images.shape == (360, 1, 8, 8)
-    assert digits.train_images.dtype == digits.train_labels.dtype == np.float32
-    assert digits.train_images.min() == 0.0
-    assert digits.train_images.max() == 1.0
-    everything = np.concatenate([digits.train_labels, digits.validation_labels])
+    assert train_samples.images.shape == (1437, 1, 8, 8)
+    assert validation_samples.images.shape == (360, 1, 8, 8)
+    assert train_samples.images.dtype == train_samples.labels.dtype == np.float32
+    assert train_samples.images.min() == 0.0
+    assert train_samples.images.max() == 1.0
+    everything = np.concatenate([train_samples.labels, validation_samples.labels])
     assert np.bincount(everything.astype(int)).tolist() == [
         178, 182, 177, 183, 181, 182, 181, 179, 174, 180,
     ]  # fmt: skip
-    np.testing.assert_array_equal(load_digits().train_images, digits.train_images)
+    np.testing.assert_array_equal(load_digits()[0].images, train_samples.images)
 
 
 def test_the_default_training_reaches_97_percent(run: tuple[RunResult, list[str]]) -> None:
@@ -298,7 +299,7 @@ def test_a_disk_that_is_full_ends_the_run_with_the_reason(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--batch-size", "0"], "--batch-size 0: must be from 1 to 1437"),
+        (["--batch-size", "0"], "--batch-size 0: must be at least 1"),
         (["--batch-size", "2000"], "--batch-size 2000: must be from 1 to 1437"),
         (["--lr", "nan"], "--lr nan: the learning rate must be a number above 0"),
         (["--lr", "-1"], "--lr -1.0: the learning rate must be a number above 0"),

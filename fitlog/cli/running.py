@@ -36,7 +36,8 @@ def run(
     Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
     """
     with user_errors():
-        from fitlog.run.launch import RunOptions, train
+        from fitlog.run.launch import train
+        from fitlog.run.settings import RunOptions
 
         result = train(
             RunOptions(

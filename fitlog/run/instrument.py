@@ -1,7 +1,7 @@
-"""`fit`: upstream's own `Module.fit`, run inside a clock.
+"""`fit` and `instrument`: upstream's own `Module.fit`, run inside a clock.
 
 The log stays upstream's by construction, for upstream's code writes it. While the fit runs, methods
-of the module and of the iterator are shadowed on the instances by timed ones, which do and return
+of the module and of the iterators are shadowed on the instances by timed ones, which do and return
 the same.
 """
 
@@ -10,11 +10,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.run.phases import PhaseFile, PhaseRecorder, Sink
+from fitlog.run.phase_file import PhaseFile
+from fitlog.run.phases import PhaseRecorder, Sink
+from fitlog.run.sampling import DEFAULT_EVERY, EngineSampler
+from fitlog.run.shadowing import shadowed
+from fitlog.run.watch import Call, TimedCallbacks, Watch, batch_size, frequent
 
 # What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).
 _METHODS: Final = {
@@ -24,18 +30,19 @@ _METHODS: Final = {
     "prepare": "data",
     "get_params": "sync",
     "set_params": "sync",
-    "score": "validation",
 }
-_DEFAULT_FREQUENT: Final = 50
-
-Callback = Callable[..., None]
+_SAMPLED: Final = ("forward_backward", "update", "update_metric")
+# The same of BaseModule.score.
+_EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
+_DEFAULT_FILE: Final = "phases.jsonl"
 
 
 def fit(
     module: Any,
     train_data: Any,
     *args: Any,
-    phases: str | Path | Sink | None = "phases.jsonl",
+    phases: str | Path | Sink | None = _DEFAULT_FILE,
+    sync_every: int = DEFAULT_EVERY,
     **kwargs: Any,
 ) -> None:
     """Train `module` as `module.fit(train_data, ...)` does, and record where the time goes.
@@ -43,7 +50,11 @@ def fit(
     Every argument of the module's `fit` is taken, by position or by name, and means what it means
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
-    batch callbacks reports, else every 50 batches.
+    batch callbacks reports, else every 50 batches. On every batch of `sync_every` the engine is
+    waited for after each part, to tell what it truly takes; 0 leaves that out.
+
+    Warns:
+        RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
 
     Raises:
         TypeError: an argument that the module's `fit` does not have.
@@ -53,30 +64,111 @@ def fit(
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
     if phases is None:
         module.fit(train_data, *args, **kwargs)
-    elif callable(phases):
-        _fit_recorded(module, [train_data, *args], kwargs, phases)
+        return
+    with _opened(phases) as sink:
+        _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every)
+
+
+@contextlib.contextmanager
+def instrument(
+    *, phases: str | Path | Sink = _DEFAULT_FILE, sync_every: int = DEFAULT_EVERY
+) -> Iterator[None]:
+    """Measure every `fit` of every module, as `fit` does, and every `score` beside them.
+
+    For a `with` block, or as a decorator. In the records, `fit` counts the fits from 0; those of an
+    evaluation outside of any fit have none. The rest is as with `fit`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from fitlog.run.shim import import_mxnet
+
+    import_mxnet()
+    from mxnet.module.base_module import BaseModule
+
+    numbers = itertools.count()
+    active: set[int] = set()  # modules whose fit or score is being measured
+
+    def measured(measure: Callable[..., Any], original: Any) -> Any:
+        @functools.wraps(original)
+        def wrapper(module: Any, *args: Any, **kwargs: Any) -> Any:
+            if id(module) in active:  # a fit that calls another one's, or its own score
+                return original(module, *args, **kwargs)
+            inspect.signature(original).bind(module, *args, **kwargs)
+            active.add(id(module))
+            try:
+                call = functools.partial(original, module)
+                return measure(module, call, args, kwargs)
+            finally:
+                active.discard(id(module))
+
+        return wrapper
+
+    with _opened(phases) as sink, contextlib.ExitStack() as patches:
+
+        def fit_measured(module: Any, call: Any, args: Any, kwargs: Any) -> None:
+            number = next(numbers)
+            _fit_recorded(
+                module, call, args, kwargs, lambda r: sink({"fit": number, **r}), sync_every
+            )
+
+        def score_measured(module: Any, call: Any, args: Any, kwargs: Any) -> Any:
+            return _score_recorded(module, call, args, kwargs, sink)
+
+        for method, measure in ("fit", fit_measured), ("score", score_measured):
+            for owner in _owners(BaseModule, method):
+                original = vars(owner)[method]
+                patches.callback(setattr, owner, method, original)
+                setattr(owner, method, measured(measure, original))
+        yield
+
+
+@contextlib.contextmanager
+def _opened(phases: str | Path | Sink) -> Iterator[Sink]:
+    if callable(phases):
+        yield phases
     else:
         with PhaseFile(Path(phases)) as sink:
-            _fit_recorded(module, [train_data, *args], kwargs, sink)
+            yield sink
 
 
-def _fit_recorded(module: Any, args: list[Any], kwargs: dict[str, Any], sink: Sink) -> None:
-    call = _Call(args, kwargs)
+def _owners(base: type[Any], method: str) -> Iterator[type[Any]]:
+    """The class and those of its subclasses that have a method of their own."""
+    if method in vars(base):
+        yield base
+    subclass: type[Any]
+    for subclass in base.__subclasses__():
+        yield from _owners(subclass, method)
+
+
+def _fit_recorded(
+    module: Any, run: Callable[..., Any], args: Any, kwargs: Any, sink: Sink, sync_every: int
+) -> None:
+    call = Call("fit", args, kwargs)
     data, callbacks = call["train_data"], call["batch_end_callback"]
-    recorder = PhaseRecorder(sink, frequent=_frequent(callbacks), batch_size=_batch_size(data))
-    watch = _Watch(recorder)
-    call["batch_end_callback"] = _TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
+    recorder = PhaseRecorder(
+        sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn
+    )
+    recorder.begin()
+    methods = {name: getattr(module, name) for name in _METHODS}
+    sampler = _sampler(recorder, module, sync_every)
+    if sampler is not None:
+        methods.update({name: sampler.wrap(name, methods[name]) for name in _SAMPLED})
+    watch = Watch(recorder, *([sampler.end_batch] if sampler else []))
+    timed = {name: recorder.timed(phase, methods[name]) for name, phase in _METHODS.items()}
+    if sampler is not None:
+        timed["forward_backward"] = _before(sampler.begin_batch, timed["forward_backward"])
+    timed["get_params"] = _after(timed["get_params"], recorder.check_epoch)
+    timed["score"] = recorder.timed("validation", _timed_score(module, sink))
+    call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
     if call["epoch_end_callback"] is not None:
-        call["epoch_end_callback"] = _TimedCallbacks(
+        call["epoch_end_callback"] = TimedCallbacks(
             recorder, "checkpoint", call["epoch_end_callback"]
         )
-    methods = {
-        name: recorder.timed(phase, getattr(module, name)) for name, phase in _METHODS.items()
-    }
     try:
-        with _shadowed(module, methods), watch.timed(data) as timed_data:
+        with shadowed(module, timed), watch.timed(data) as timed_data:
             call["train_data"] = timed_data
-            module.fit(*call.args, **call.kwargs)
+            run(*call.args, **call.kwargs)
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         with contextlib.suppress(Exception):  # what went wrong first is what the caller must see
@@ -85,188 +177,63 @@ def _fit_recorded(module: Any, args: list[Any], kwargs: dict[str, Any], sink: Si
     recorder.close("finished")
 
 
-class _Call:
-    """The arguments of a call of upstream's `fit`, by name, wherever they stand."""
+def _timed_score(module: Any, sink: Sink) -> Callable[..., Any]:
+    score = module.score
 
-    def __init__(self, args: list[Any], kwargs: dict[str, Any]) -> None:
-        from mxnet.module.base_module import BaseModule
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        return _score_recorded(module, score, args, kwargs, sink)
 
-        self.args = list(args)
-        self.kwargs = dict(kwargs)
-        self._names = list(inspect.signature(BaseModule.fit).parameters)[1:]
-
-    def __getitem__(self, name: str) -> Any:
-        place = self._names.index(name)
-        return self.args[place] if place < len(self.args) else self.kwargs.get(name)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        place = self._names.index(name)
-        if place < len(self.args):
-            self.args[place] = value
-        else:
-            self.kwargs[name] = value
+    return timed
 
 
-class _Watch:
-    """Follows the batches from the iterator to their last callback."""
-
-    def __init__(self, recorder: PhaseRecorder) -> None:
-        self._recorder = recorder
-        self._begun = False
-        self._exhausted = False
-        self._padded = 0
-        self._next_padded = 0
-
-    @contextlib.contextmanager
-    def timed(self, data: Any) -> Iterator[Any]:
-        """The iterator, or something in its place, with its `next` and `reset` timed."""
-        from mxnet.io import DataIter
-
-        if isinstance(data, DataIter) and type(data).__next__ is DataIter.__next__:
-            own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
-            with _shadowed(data, own):
-                yield data
-        else:
-            yield _TimedIterable(data, self)
-
-    def iterate(self, data: Any) -> Iterator[Any]:
-        """The batches of any iterable, timed."""
-        fetch = self._timed_next(functools.partial(next, iter(data)))
-        while True:
-            try:
-                batch = fetch()
-            except StopIteration:
-                return
-            yield batch
-
-    def reset(self, data: Any) -> None:
-        """Reset, timed: the last thing that fit does in an epoch."""
-        self._timed_reset(data.reset)()
-
-    def end_batch(self, param: Any) -> None:
-        """A batch_end_callback: the last thing that fit does for a batch."""
-        self._recorder.end_batch(
-            param.epoch, param.nbatch, padded=self._padded, last=self._exhausted
-        )
-
-    def _timed_next(self, fetch: Callable[[], Any]) -> Callable[[], Any]:
-        timed_fetch = self._recorder.timed("data", fetch)
-
-        def timed() -> Any:
-            if not self._begun:
-                self._begun = True
-                self._recorder.end_setup()
-            # fit asks for the next batch before the callbacks of the one at hand, and an iterator
-            # may hand out the same object again: its padding is read at once.
-            self._padded = self._next_padded
-            try:
-                batch = timed_fetch()
-            except StopIteration:
-                self._exhausted = True
-                raise
-            self._exhausted = False
-            padded = getattr(batch, "pad", None)
-            self._next_padded = padded if type(padded) is int else _padding(batch)
-            return batch
-
-        return timed
-
-    def _timed_reset(self, reset: Callable[[], Any]) -> Callable[[], Any]:
-        timed_reset = self._recorder.timed("reset", reset)
-
-        def timed() -> Any:
-            result = timed_reset()
-            if self._exhausted and not self._recorder.is_busy:
-                self._recorder.end_epoch()
-            return result
-
-        return timed
+def _score_recorded(
+    module: Any, run: Callable[..., Any], args: Any, kwargs: Any, sink: Sink
+) -> Any:
+    """Evaluate, and record windows of the split 'validation', and a sum."""
+    call = Call("score", args, kwargs)
+    data, callbacks = call["eval_data"], call["batch_end_callback"]
+    recorder = PhaseRecorder(
+        sink, frequent=frequent(callbacks), batch_size=batch_size(data), split="validation"
+    )
+    watch = Watch(recorder)
+    timed = {
+        name: recorder.timed(phase, getattr(module, name))
+        for name, phase in _EVALUATION_METHODS.items()
+    }
+    call["batch_end_callback"] = TimedCallbacks(
+        recorder, "callbacks", callbacks, watch.end_evaluated
+    )
+    with shadowed(module, timed), watch.timed(data) as timed_data:
+        call["eval_data"] = timed_data
+        result = run(*call.args, **call.kwargs)
+    recorder.end_epoch()
+    return result
 
 
-class _TimedIterable:
-    """Stands for an iterable that is no DataIter; everything but these methods is its own."""
+def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:
+    if every < 1:
+        return None
+    import mxnet
 
-    def __init__(self, data: Any, watch: _Watch) -> None:
-        self._data = data
-        self._watch = watch
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # asked for by copy and pickle before there is any `_data`
-            raise AttributeError(name)
-        return getattr(self._data, name)
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._watch.iterate(self._data)
-
-    def reset(self) -> None:
-        """Reset the iterable."""
-        self._watch.reset(self._data)
+    return EngineSampler(recorder, module, every, mxnet.nd.waitall)
 
 
-class _TimedCallbacks(list[Callback]):
-    """A list of callbacks as upstream takes one, with one in it that calls all of the user's."""
+def _before(first: Callable[[], None], call: Callable[..., Any]) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        first()
+        return call(*args, **kwargs)
 
-    def __init__(
-        self, recorder: PhaseRecorder, phase: str, callbacks: Any, after: Callback | None = None
-    ) -> None:
-        self._callbacks = callbacks
-        self._timed = recorder.timed(phase, self._call_all)
-        self._after = after
-        super().__init__([self._call_timed])
-
-    def _call_all(self, *args: Any) -> None:
-        for callback in _as_list(self._callbacks):  # read anew: a callback may add another
-            callback(*args)
-
-    def _call_timed(self, *args: Any) -> None:
-        self._timed(*args)
-        if self._after is not None:
-            self._after(*args)
+    return both
 
 
-@contextlib.contextmanager
-def _shadowed(thing: Any, methods: dict[str, Any]) -> Iterator[None]:
-    """Methods put before the class's own on the instance; what others put there stays."""
-    own = {name: vars(thing)[name] for name in methods if name in vars(thing)}
-    try:
-        vars(thing).update(methods)
-        yield
-    finally:
-        for name, method in methods.items():
-            if vars(thing).get(name) is method:
-                del vars(thing)[name]
-                if name in own:
-                    vars(thing)[name] = own[name]
+def _after(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        then()
+        return result
+
+    return both
 
 
-def _as_list(callbacks: Any) -> list[Callback]:
-    """As upstream has it (base_module.py, _as_list): all but a list is a single callback."""
-    if callbacks is None:
-        return []
-    return callbacks if isinstance(callbacks, list) else [callbacks]
-
-
-def _frequent(callbacks: Any) -> int:
-    """How often a Speedometer reports; told by its attribute, for people write their own."""
-    for callback in _as_list(callbacks):
-        frequent = getattr(callback, "frequent", None)
-        if isinstance(frequent, int) and frequent > 0:
-            return frequent
-    return _DEFAULT_FREQUENT
-
-
-def _batch_size(data: Any) -> int | None:
-    """Samples in a batch as the iterator declares it; None where it does not."""
-    size = getattr(data, "batch_size", None)
-    return size if isinstance(size, int) and size > 0 else None
-
-
-def _padding(batch: Any) -> int:
-    """Samples of the batch that only fill it up."""
-    if isinstance(batch, list):
-        return sum(map(_padding, batch))
-    padded = getattr(batch, "pad", None)
-    return padded if isinstance(padded, int) else 0
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=2)

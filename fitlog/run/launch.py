@@ -6,55 +6,20 @@ where and how it ended), `phases.jsonl` (where the time went) and the checkpoint
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fitlog.errors import TrainingError
 from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
-from fitlog.run.workload import (
-    NETWORKS,
-    TRAIN_SAMPLES,
-    VALIDATION_BATCH,
-    build_network,
-    load_digits,
-)
-
-_MOMENTUM: Final = 0.9
-_WITH_MOMENTUM: Final = ("sgd", "nag")
-_METRICS: Final = ("accuracy", "ce")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What to train; the names are those of MXNet's image-classification examples."""
-
-    network: str = "lenet"
-    num_epochs: int = 15
-    batch_size: int = 64
-    lr: float = 0.1
-    optimizer: str = "sgd"
-    disp_batches: int = 5
-    seed: int = 0
-    out: Path = Path("runs")
-    name: str | None = None
-
-    @property
-    def run_name(self) -> str:
-        """What the run is called; by default the network and the data."""
-        return self.name or f"{self.network}-digits"
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """The last batch is filled up, so every sample is seen."""
-        return math.ceil(TRAIN_SAMPLES / self.batch_size)
+from fitlog.run.training import build_training, checkpoint_callback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +40,13 @@ def train(options: RunOptions) -> RunResult:
     """
     check_options(options)
     mx = import_mxnet()
-    _check_optimizer(mx, options.optimizer)
+    training = build_training(mx, options)
     start = datetime.now(UTC)
     folder = make_folder(options, start)
-    arguments = {**asdict(options), "out": str(options.out)}
+    arguments = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(options).items()
+    }
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
@@ -89,10 +57,16 @@ def train(options: RunOptions) -> RunResult:
     try:
         write_record(folder / "run.json", record)
         with (
-            shown_progress(options.num_epochs, options.batches_per_epoch) as show,
+            shown_progress(options.num_epochs, training.data.batches_per_epoch) as show,
             captured_log(folder / "run.log", show),
         ):
-            _fit(mx, options, folder)
+            fit(
+                training.module,
+                training.data.train,
+                phases=folder / "phases.jsonl",
+                epoch_end_callback=checkpoint_callback(mx, options, folder),
+                **training.arguments,
+            )
         record["status"] = "finished"
         record["results"] = _results(folder)
     except KeyboardInterrupt:
@@ -111,32 +85,6 @@ def train(options: RunOptions) -> RunResult:
     return RunResult(folder=folder, record=record)
 
 
-def check_options(options: RunOptions) -> None:
-    """Raise TrainingError for options that cannot work, before anything is imported or written."""
-    if options.network not in NETWORKS:
-        raise TrainingError(f"no network named {options.network!r}; known: {', '.join(NETWORKS)}")
-    if not 1 <= options.batch_size <= TRAIN_SAMPLES:
-        raise TrainingError(
-            f"--batch-size {options.batch_size}: must be from 1 to {TRAIN_SAMPLES}, all the images"
-        )
-    if not (math.isfinite(options.lr) and options.lr > 0):
-        raise TrainingError(f"--lr {options.lr}: the learning rate must be a number above 0")
-    if options.num_epochs < 1:
-        raise TrainingError(f"--num-epochs {options.num_epochs}: there is nothing to train")
-    if options.disp_batches < 1:
-        raise TrainingError(f"--disp-batches {options.disp_batches}: must be at least 1")
-    if not 0 <= options.seed < 2**31:
-        raise TrainingError(f"--seed {options.seed}: must be from 0 to {2**31 - 1}")
-    if Path(options.run_name).name != options.run_name or options.run_name in (".", ".."):
-        raise TrainingError(f"--name {options.run_name!r}: must do as the name of a folder")
-
-
-def _check_optimizer(mx: Any, name: str) -> None:
-    known = sorted(mx.optimizer.Optimizer.opt_registry)
-    if name.lower() not in known:
-        raise TrainingError(f"no optimizer named {name!r}; known: {', '.join(known)}")
-
-
 def make_folder(options: RunOptions, start: datetime) -> Path:
     """A new folder for the run; several of one second are numbered."""
     stem = f"{start.astimezone():%Y%m%d-%H%M%S}-{options.run_name}"
@@ -153,37 +101,6 @@ def make_folder(options: RunOptions, start: datetime) -> Path:
         return folder
     raise TrainingError(
         f"cannot make the folder {options.out / stem}: a thousand of that name are there"
-    )
-
-
-def _fit(mx: Any, options: RunOptions, folder: Path) -> None:
-    import numpy as np
-
-    mx.random.seed(options.seed)
-    np.random.seed(options.seed)  # NDArrayIter shuffles with numpy's global generator
-    digits = load_digits()
-    train_data = mx.io.NDArrayIter(
-        digits.train_images, digits.train_labels, options.batch_size, shuffle=True
-    )
-    validation_data = mx.io.NDArrayIter(
-        digits.validation_images, digits.validation_labels, VALIDATION_BATCH
-    )
-    optimizer_params = {"learning_rate": options.lr}
-    if options.optimizer.lower() in _WITH_MOMENTUM:
-        optimizer_params["momentum"] = _MOMENTUM
-    module = mx.mod.Module(build_network(mx, options.network), context=mx.cpu())
-    fit(
-        module,
-        train_data,
-        phases=folder / "phases.jsonl",
-        eval_data=validation_data,
-        eval_metric=list(_METRICS),
-        optimizer=options.optimizer,
-        optimizer_params=optimizer_params,
-        initializer=mx.init.Xavier(),
-        batch_end_callback=mx.callback.Speedometer(options.batch_size, options.disp_batches),
-        epoch_end_callback=mx.callback.do_checkpoint(str(folder / options.network)),
-        num_epoch=options.num_epochs,
     )
 
 

@@ -7,19 +7,20 @@ so that tests never sleep.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fitlog.run.resources import MachineReader, Usage, read_usage
 
 SCHEMA: Final = 1
 # In the order of a batch's life, as seen from Python: the engine works in the background, so the
 # phase that waits for its results (mostly 'metric') holds the time of work queued before it.
+# 'pending' is such waiting by itself, before a batch whose parts are measured (see `sampling`).
 PHASES: Final = (
     "data",
+    "pending",
     "compute",
     "update",
     "metric",
@@ -31,19 +32,24 @@ PHASES: Final = (
     "other",
 )
 
-_SECONDS_BETWEEN_WRITES: Final = 1.0
 _DIGITS: Final = 9  # the clock counts nanoseconds
+# The engine's work that is left after an epoch's batches is at most so many times what they took,
+# if anything waits for it; and it is worth a word from so many seconds on.
+_MOST_LEFT: Final = 1.0
+_LEAST_SECONDS: Final = 0.05
 
 Sink = Callable[[dict[str, Any]], None]
 
 
 class PhaseRecorder:
-    """Collects the phases of one fit and gives a record to `sink` for each part of it.
+    """Collects the phases of one fit, or of one evaluation, and gives a record of each part.
 
     Records are dicts that JSON can hold. `kind` is 'fit' (first: schema, start time), 'setup'
-    (binding and initialisation), 'window', 'epoch' or 'end'. Windows have `part`: 'first' (batch 0,
-    which no speed line covers), 'window' (what one speed line covers) or 'tail' (the rest of the
-    epoch's batches, never reported). Times are in seconds.
+    (binding and initialisation), 'window', 'epoch', 'validation', 'warning' or 'end'. Windows have
+    `part`: 'first' (batch 0, which no speed line covers), 'window' (what one speed line covers) or
+    'tail' (the rest of the epoch's batches, never reported). Times are in seconds.
+
+    `warn` is given, once, what should not be trusted.
     """
 
     def __init__(
@@ -52,54 +58,73 @@ class PhaseRecorder:
         *,
         frequent: int,
         batch_size: int | None,
+        split: str = "train",
+        warn: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
+        usage: Callable[[], Usage] = read_usage,
+        machine: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
+        self.clock = clock
         self._sink = sink
         self._frequent = frequent
         self._batch_size = batch_size
-        self._clock = clock
+        self._split = split
+        self._warn = warn
         self._wall_clock = wall_clock
+        self._read_usage = usage
+        self._read_machine = machine or MachineReader()
         self._phase = "other"
         self._spent = _no_seconds()
         self._sum = _no_seconds()
+        self._measured: dict[str, float] = {}
         self._is_set_up = False
+        self._has_warned = False
         self._epoch: int | None = None
         self._window_begin: int | None = None
         self._nbatch = -1
         self._padded = 0
         self._window_padded = 0
+        self._window_seconds = 0.0
         self._thread = threading.get_ident()
         self._mark = clock()
-        self._emit(
-            {"kind": "fit", "schema": SCHEMA, "frequent": frequent, "batch_size": batch_size}
-        )
+        self._usage = self._epoch_usage = usage()
 
     @property
     def is_busy(self) -> bool:
         """Whether a phase is under way."""
         return self._phase != "other"
 
+    def begin(self) -> None:
+        """The fit begins."""
+        head = {"frequent": self._frequent, "batch_size": self._batch_size}
+        self._emit({"kind": "fit", "schema": SCHEMA, **head})
+
     def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call as a phase; inside another one it belongs to that.
 
         Only the thread that made the recorder is timed: others work beside it.
         """
+        clock, thread = self.clock, self._thread
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            if self._phase != "other" or threading.get_ident() != self._thread:
+            if self._phase != "other" or threading.get_ident() != thread:
                 return call(*args, **kwargs)
-            begin = self._clock()
+            begin = clock()
             self._spent["other"] += begin - self._mark
             self._phase = phase
             try:
                 return call(*args, **kwargs)
             finally:
-                self._mark = self._clock()
+                self._mark = clock()
                 self._spent[phase] += self._mark - begin
                 self._phase = "other"
 
         return timed
+
+    def measure(self, part: str, seconds: float) -> None:
+        """What a part of one batch truly took; the window's record has the sums."""
+        self._measured[part] = self._measured.get(part, 0.0) + seconds
 
     def end_setup(self) -> None:
         """The first batch is about to be fetched; what came before was setup."""
@@ -114,6 +139,7 @@ class PhaseRecorder:
                 self.end_epoch()
             self._epoch, self._window_begin = epoch, None
             self._padded = self._window_padded = 0
+            self._window_seconds = 0.0
         self._nbatch = nbatch
         self._padded += padded
         self._window_padded += padded
@@ -131,10 +157,12 @@ class PhaseRecorder:
         """
         if self._epoch is None:
             return
+        if self._window_begin != self._nbatch and self._split != "train":
+            self._end_window("tail")
         batches = self._nbatch + 1
         self._emit_sum(
             {
-                "kind": "epoch",
+                "kind": "epoch" if self._split == "train" else self._split,
                 "epoch": self._epoch,
                 "complete": complete,
                 "batches": batches,
@@ -149,9 +177,31 @@ class PhaseRecorder:
         self.end_epoch(complete=False)
         self._emit({"kind": "end", "status": status})
 
+    def check_left(self, seconds: float, since: float) -> None:
+        """The engine had so many seconds of work left, after as many since it was last waited for.
+
+        Warns where that is most of it: the speeds then tell how fast work was queued.
+        """
+        if self._has_warned or seconds < _LEAST_SECONDS or seconds <= _MOST_LEFT * since:
+            return
+        self._has_warned = True
+        text = (
+            f"the speed lines tell how fast batches are queued, not trained: {seconds:.2g} s of"
+            f" work were left after {since:.2g} s; end each batch with a metric, or with"
+            " mx.nd.waitall()"
+        )
+        self._emit({"kind": "warning", "code": "asynchronous-speed", "text": text})
+        if self._warn is not None:
+            self._warn(text)
+
+    def check_epoch(self) -> None:
+        """The parameters were fetched, for which the engine's work must be done."""
+        if self._nbatch > 0:  # of a single batch, most may be left: its backward pass
+            self.check_left(self._spent["sync"], self._window_seconds)
+
     def _take_spent(self) -> dict[str, float]:
         """What was spent since the last time, which goes into the epoch's sum as well."""
-        now = self._clock()
+        now = self.clock()
         self._spent[self._phase] += now - self._mark
         self._mark = now
         spent, self._spent = self._spent, _no_seconds()
@@ -161,69 +211,40 @@ class PhaseRecorder:
 
     def _end_window(self, part: str) -> None:
         batches = self._nbatch - (-1 if self._window_begin is None else self._window_begin)
-        self._emit(
-            {
-                "kind": "window",
-                "part": part,
-                "epoch": self._epoch,
-                "batch_start": self._window_begin,
-                "batch_end": self._nbatch,
-                "batches": batches,
-                "samples": self._samples(batches, self._window_padded),
-                **_spent(self._take_spent()),
-            }
-        )
+        spent, usage = _spent(self._take_spent()), self._read_usage()
+        record = {
+            "kind": "window",
+            "split": self._split,
+            "part": part,
+            "epoch": self._epoch,
+            "batch_start": self._window_begin,
+            "batch_end": self._nbatch,
+            "batches": batches,
+            "samples": self._samples(batches, self._window_padded),
+            **spent,
+            **_used(self._usage, usage),
+            **self._read_machine(),
+        }
+        if self._measured:
+            record["measured"] = {p: round(s, _DIGITS) for p, s in self._measured.items()}
+            self._measured = {}
+        self._emit(record)
         self._window_begin, self._window_padded = self._nbatch, 0
+        self._window_seconds += spent["seconds"]
+        self._usage = usage
 
     def _samples(self, batches: int, padded: int) -> int | None:
         return None if self._batch_size is None else batches * self._batch_size - padded
 
     def _emit_sum(self, record: dict[str, Any]) -> None:
         self._take_spent()
-        self._emit({**record, **_spent(self._sum)})
+        usage = self._read_usage()
+        self._emit({**record, **_spent(self._sum), **_used(self._epoch_usage, usage)})
         self._sum = _no_seconds()
+        self._usage = self._epoch_usage = usage
 
     def _emit(self, record: dict[str, Any]) -> None:
         self._sink({**record, "time": self._wall_clock()})
-
-
-class PhaseFile:
-    """A sink that appends each record to a file as one line of JSON.
-
-    Records are written whole, a second after the last time at the latest: writing each at once
-    would slow down a training of short windows.
-    """
-
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file: IO[str] = path.open("a", encoding="utf-8")
-        self._clock = clock
-        self._pending: list[dict[str, Any]] = []
-        self._written = clock()
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        """Take one record, and write what there is if it is time."""
-        self._pending.append(record)
-        if self._clock() - self._written >= _SECONDS_BETWEEN_WRITES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what has been taken so far."""
-        self._file.write("".join(json.dumps(record) + "\n" for record in self._pending))
-        self._file.flush()
-        self._pending.clear()
-        self._written = self._clock()
-
-    def __enter__(self) -> PhaseFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with self._file:
-            self.flush()
 
 
 def _no_seconds() -> dict[str, float]:
@@ -234,4 +255,11 @@ def _spent(phases: dict[str, float]) -> dict[str, Any]:
     return {
         "seconds": round(sum(phases.values()), _DIGITS),
         "phases": {name: round(seconds, _DIGITS) for name, seconds in phases.items()},
+    }
+
+
+def _used(before: Usage, now: Usage) -> dict[str, Any]:
+    return {
+        "cpu_seconds": round(now.cpu_seconds - before.cpu_seconds, _DIGITS),
+        "involuntary_switches": now.involuntary_switches - before.involuntary_switches,
     }

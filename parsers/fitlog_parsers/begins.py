@@ -33,8 +33,9 @@ _YEAR: Final = re.compile(YEAR)
 class Begins(NamedTuple):
     """For each line of a block: where its record begins, -1 where none does; time and node.
 
-    Lines of which `known` is False have a prefix that no template fits: their time and node are
-    not told here.
+    Times are microseconds since 1970; a time or node that the prefix does not state is MISSING.
+    Lines of which `known` is False have a prefix that no template fits: their time and node are not
+    told here.
     """
 
     begin: Ints
@@ -52,17 +53,17 @@ class _Template(NamedTuple):
 
 
 class PrefixFinder:
-    """Finds the beginnings of records, and learns the prefixes of the log that it is given.
-
-    `read` is what reads a prefix elsewhere: it gives the time in microseconds, and the node.
-    """
+    """Finds the beginnings of records by the prefixes that it has learned: at first, of none."""
 
     def __init__(self) -> None:
         self._templates: list[_Template] = [_Template(b"", b"", MISSING)]
         self._seen: set[tuple[int, bytes]] = set()
 
     def find(self, data: bytes, starts: Ints, ends: Ints) -> Begins:
-        """Look at the lines from `starts` to `ends` (their line ends) of a padded block."""
+        """Look at the lines from `starts` to `ends` (their line ends) of a padded block.
+
+        Both are int64 (lines,), and so is what is given; of no lines it is empty.
+        """
         count = len(starts)
         begin = np.full(count, -1)
         time, node = np.full(count, MISSING), np.full(count, MISSING)
@@ -91,7 +92,11 @@ class PrefixFinder:
         return Begins(begin, time, node, known)
 
     def learn(self, prefix: bytes, read: Callable[[bytes], tuple[int | None, int | None]]) -> bool:
-        """Keep a prefix; `read` gives its time and node. True where it is a new template."""
+        """Keep a prefix; True where it is a new template.
+
+        `read` is what reads prefixes elsewhere: it gives the time, in microseconds since 1970, and
+        the node, None where the prefix names none.
+        """
         stamp = _STAMP.match(prefix)
         length = stamp.end() if stamp else 0
         key = length, prefix[length:]

@@ -77,7 +77,13 @@ class Canonical(NamedTuple):
 def flatten(
     count: int, steps: list[tuple[Ints | None, Any, Floats]], dead: list[Ints]
 ) -> tuple[Bools | None, Ints, npt.NDArray[np.int32], Floats]:
-    """The fields, read slot by slot, in the order of their lines."""
+    """The fields of `count` lines, read slot by slot, in the order of their lines.
+
+    Each of `steps` is a slot: the lines that have it (None: all), the code of its metric, one for
+    all of them or an array, and the values. `dead` are lines that proved to be no speed lines.
+    Gives which lines are left, bool (count,), None where all are; how many fields each of these
+    has, int64; and the codes, int32, and values, float64, of all their fields, empty without any.
+    """
     if not dead and all(lanes is None for lanes, _, _ in steps):
         fields = np.full(count, len(steps))
         metric = np.empty((count, len(steps)), dtype="i4")

@@ -21,7 +21,11 @@ _SCOPE_CODES: Final = {name: code for code, name in enumerate(SCOPES)}
 
 
 class _RowColumns:
-    """What every table has: the place of each row. `file` indexes `Columns.files`."""
+    """What every table has: the place of each row; a missing integer is `MISSING`.
+
+    `file` int32 indexes `Columns.files`; `run`, `node`, `epoch`, `line` and `time` (microseconds
+    since 1970) are int64.
+    """
 
     def __init__(self) -> None:
         self.file: Any = array("i")
@@ -44,7 +48,11 @@ class _RowColumns:
 
 
 class SpeedColumns(_RowColumns):
-    """One row per throughput report; `split` holds codes into SPLITS."""
+    """One row per throughput report.
+
+    `batch_start` and `batch_end` are int64, `samples_per_sec` is float64; `split` int8 holds codes
+    into SPLITS.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +71,11 @@ class SpeedColumns(_RowColumns):
 
 
 class MetricColumns(_RowColumns):
-    """One row per metric value; split, scope, metric are codes into SPLITS, SCOPES, `names`."""
+    """One row per metric value.
+
+    `batch_start` and `batch_end` are int64, `value` is float64; `split` int8, `scope` int8 and
+    `metric` int32 are codes into SPLITS, SCOPES and `names`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +108,11 @@ class MetricColumns(_RowColumns):
 
 
 class EventColumns(_RowColumns):
-    """One row per other record; `has_value` is 0 where the record states no value."""
+    """One row per other record.
+
+    `kind` and `text` are str, `value` float64, in the unit that `Event` says; `has_value` int8 is 0
+    where the record states none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,10 +152,10 @@ class Counts(Protocol):
 class Columns:
     """All that was read of one or many logs.
 
-    `file` is the index of the one that entries come from. `unparsed` and `findings` pair an index
-    into `files` with the entry; `lines` counts all lines,
-    `dialect_lines` those with a record by dialect; `rule_uses` counts for each file how often each
-    rule was used, by dialect and rule. What `BulkReader` adds lies in `pieces` until
+    `file` is the index of the one that entries come from, -1 before the first. `unparsed` and
+    `findings` pair an index into `files` with the entry. Of the files that have ended, `lines`
+    counts all lines, `dialect_lines` those with a record by dialect; `rule_uses` counts for each
+    how often each rule was used, by dialect and rule. What `BulkReader` adds lies in `pieces` until
     `rows.collect` turns the columns of `speed` and `metrics` into numpy arrays.
     """
 
@@ -174,9 +190,10 @@ class Columns:
         self._first_finding = len(self.findings)
 
     def take(self) -> Columns:
-        """The rows so far, as columns of their own with the same files and codes; none stay here.
+        """The rows so far, as columns of their own; none stay here.
 
-        The counts are those so far.
+        `files`, `dialect_lines`, `rule_uses` and the metrics' codes are shared, and go on growing
+        in what was taken; `lines` counts the lines of the files that had ended by then.
         """
         taken = Columns()
         taken.files, taken.lines = self.files, self.lines

@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unparsed:
-    """Text that looks like a record and was not read, and why."""
+    """Text that looks like a record and was not read, and why; `line` counts from 1."""
 
     line: int
     text: str
@@ -34,7 +34,10 @@ class Unparsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something about the log that its reader should know; `code` is stable."""
+    """Something about the log that its reader should know.
+
+    `code` is stable, `line` counts from 1, `text` is a sentence for people.
+    """
 
     code: str
     line: int

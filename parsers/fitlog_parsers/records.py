@@ -15,7 +15,7 @@ Scope = Literal["window", "running", "epoch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """A throughput report over the batches `batch_start` (excluded) to `batch_end`.
+    """A throughput report over the batches `batch_start` (excluded) to `batch_end`, in samples/sec.
 
     The bounds are as logged: MXNet before 1.4 states the end alone, so `batch_start` is None.
     """

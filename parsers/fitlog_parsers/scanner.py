@@ -108,8 +108,8 @@ class RuleIndex:
 class Scanner:
     """Reads lines in order.
 
-    `heading` is the line whose rules for the lines below are in force, `rule_lines` counts records
-    by dialect and rule, `dialect_lines` the lines with a record by dialect.
+    `heading` is the line whose rules for the lines below are in force, `rule_uses` counts how often
+    each rule was used, by dialect and rule, `dialect_lines` the lines with a record by dialect.
     """
 
     def __init__(self, dialects: tuple[Dialect, ...]) -> None:

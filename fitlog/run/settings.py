@@ -1,0 +1,182 @@
+"""What `fitlog run` is told: its options, and what can be said of them before anything is loaded.
+
+The names are those of MXNet's image-classification examples (example/image-classification/common,
+fit.py and data.py, 1.x).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fitlog.errors import TrainingError
+
+NETWORKS: Final = ("lenet", "mlp", "resnet20", "resnet50")
+DTYPES: Final = ("float32", "float16")
+# What `--data` can begin with; the last three name a file or a folder behind a colon.
+DATA: Final = ("digits", "synthetic", "csv:", "npz:", "mnist:", "rec:")
+KV_STORES: Final = (
+    *("local", "device", "nccl"),
+    *("dist", "dist_sync", "dist_device_sync", "dist_sync_device", "dist_async", "p3"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What to train, on what, and how."""
+
+    network: str = "lenet"
+    dtype: str = "float32"
+    data: str | None = None
+    data_val: str | None = None
+    val_share: float = 0.0
+    benchmark: bool = False
+    image_shape: tuple[int, ...] | None = None
+    num_classes: int | None = None
+    num_examples: int | None = None
+    num_epochs: int = 15
+    batch_size: int = 64
+    lr: float = 0.1
+    lr_factor: float = 0.1
+    lr_step_epochs: tuple[int, ...] = ()
+    warmup_epochs: int = 0
+    optimizer: str = "sgd"
+    mom: float = 0.9
+    wd: float = 0.0
+    metric: tuple[str, ...] = ("accuracy", "ce")
+    top_k: int = 0
+    gpus: tuple[int, ...] = ()
+    kv_store: str = "local"
+    disp_batches: int = 5
+    monitor: int = 0
+    model_prefix: Path | None = None
+    save_period: int = 1
+    load_epoch: int | None = None
+    seed: int = 0
+    out: Path = Path("runs")
+    name: str | None = None
+
+    @property
+    def data_source(self) -> str:
+        """Where the training data come from; without a word of it, the digits."""
+        return self.data or ("synthetic" if self.benchmark else "digits")
+
+    @property
+    def run_name(self) -> str:
+        """What the run is called; by default the network and the data."""
+        kind, _, path = self.data_source.partition(":")
+        data = "benchmark" if self.benchmark else Path(path).name.partition(".")[0] or kind
+        return self.name or f"{self.network}-{data}"
+
+    @property
+    def begin_epoch(self) -> int:
+        """The first epoch to train: checkpoints are named after the epochs that made them."""
+        return self.load_epoch or 0
+
+
+def check_options(options: RunOptions) -> None:
+    """Raise TrainingError for options that cannot work, before anything is imported or written."""
+    _require_one_of("network", options.network, NETWORKS)
+    _require_one_of("dtype", options.dtype, DTYPES)
+    _require_one_of("kv-store", options.kv_store, KV_STORES)
+    _check_data(options)
+    _require_at_least("batch-size", options.batch_size, 1)
+    if not (math.isfinite(options.lr) and options.lr > 0):
+        raise TrainingError(f"--lr {options.lr}: the learning rate must be a number above 0")
+    _check_schedule(options)
+    for name, value in (("mom", options.mom), ("wd", options.wd)):
+        if not (math.isfinite(value) and value >= 0):
+            raise TrainingError(f"--{name} {value}: must be a number from 0 on")
+    if options.top_k and options.top_k < 2:
+        raise TrainingError(f"--top-k {options.top_k}: must be at least 2; top-1 is the accuracy")
+    if not (options.metric or options.top_k):
+        raise TrainingError("no metric: there would be nothing to report")
+    for name, number in (
+        ("save-period", options.save_period),
+        ("disp-batches", options.disp_batches),
+    ):
+        _require_at_least(name, number, 1)
+    _require_at_least("monitor", options.monitor, 0)
+    if any(gpu < 0 for gpu in options.gpus) or len(set(options.gpus)) < len(options.gpus):
+        raise TrainingError(f"--gpus {_joined(options.gpus)}: must be different numbers from 0 on")
+    if not 0 <= options.seed < 2**31:
+        raise TrainingError(f"--seed {options.seed}: must be from 0 to {2**31 - 1}")
+    if Path(options.run_name).name != options.run_name or options.run_name in (".", ".."):
+        raise TrainingError(f"--name {options.run_name!r}: must do as the name of a folder")
+
+
+def _check_data(options: RunOptions) -> None:
+    for name, source in (("data", options.data), ("data-val", options.data_val)):
+        if source is not None and not _is_source(source):
+            raise TrainingError(
+                f"--{name} {source}: must be digits, synthetic, csv:FILE, npz:FILE,"
+                " mnist:FOLDER or rec:FILE"
+            )
+    if not 0 <= options.val_share < 1:
+        raise TrainingError(f"--val-share {options.val_share}: must be a part of the whole")
+    if options.val_share and options.data_val:
+        raise TrainingError("--val-share and --data-val: the validation data are named twice")
+    if options.benchmark:
+        if options.data_source != "synthetic":
+            raise TrainingError("--benchmark reads no data: leave out --data")
+        if options.data_val or options.val_share:
+            raise TrainingError("--benchmark validates nothing: leave out --data-val, --val-share")
+    if options.image_shape is not None and (
+        len(options.image_shape) != 3 or min(options.image_shape) < 1
+    ):
+        raise TrainingError(
+            f"--image-shape {_joined(options.image_shape)}: must be channels,height,width"
+            " such as 3,32,32"
+        )
+    if options.num_classes is not None:
+        _require_at_least("num-classes", options.num_classes, 2)
+    if options.num_examples is not None:
+        _require_at_least("num-examples", options.num_examples, 1)
+
+
+def _check_schedule(options: RunOptions) -> None:
+    if options.num_epochs < 1:
+        raise TrainingError(f"--num-epochs {options.num_epochs}: there is nothing to train")
+    _require_at_least("warmup-epochs", options.warmup_epochs, 0)
+    if not 0 < options.lr_factor <= 1:
+        raise TrainingError(f"--lr-factor {options.lr_factor}: must be above 0 and at most 1")
+    steps = options.lr_step_epochs
+    if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+        raise TrainingError(f"--lr-step-epochs {_joined(steps)}: must be rising numbers")
+    if steps and steps[0] < max(1, options.warmup_epochs):
+        raise TrainingError(
+            f"--lr-step-epochs {_joined(steps)}: the first must be"
+            f" {max(1, options.warmup_epochs)} or later, when the warm-up is over"
+        )
+    if options.load_epoch is None:
+        return
+    if options.model_prefix is None:
+        raise TrainingError(f"--load-epoch {options.load_epoch}: of what? say so by --model-prefix")
+    if not 0 <= options.load_epoch < options.num_epochs:
+        raise TrainingError(
+            f"--load-epoch {options.load_epoch}: with --num-epochs {options.num_epochs},"
+            " which counts from the very first, there is nothing to train"
+        )
+
+
+def _is_source(text: str) -> bool:
+    kind, colon, path = text.partition(":")
+    return f"{kind}{colon}" in DATA and bool(colon) == bool(path)
+
+
+def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise TrainingError(f"no {name} named {value!r}; known: {', '.join(known)}")
+
+
+def _require_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise TrainingError(f"--{name} {value}: must be at least {least}")
+
+
+def _joined(values: Sequence[int]) -> str:
+    return ",".join(map(str, values))
