@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import re
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ _FAREWELL_SECONDS: Final = 5.0
 _LAST_WORDS_SECONDS: Final = 5.0
 _TERMINATED_SECONDS: Final = 1.5
 _KILLED_SECONDS: Final = 3.0
-_LAST_LINES: Final = 15
+_LAST_LINES: Final = 5
 _LONGEST_LINE: Final = 1 << 20
 _RANK: Final = re.compile(rb"Node\[(\d{1,9})\] ")
 # What a process of another machine may have of this one's environment; no secrets, for everybody
@@ -43,7 +44,8 @@ Stream = Literal["stdout", "stderr"]
 Status = Literal["finished", "failed", "interrupted", "terminated"]
 # How the user's wish reaches the workers.
 _PASSED_ON: Final[dict[Status, str]] = {"interrupted": "INT", "terminated": "TERM"}
-TakeLine = Callable[[Member, Stream, bytes], None]
+# Who wrote, the rank if it is known by now, where to, and the line without its end.
+TakeLine = Callable[[Member, int | None, Stream, bytes], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +78,14 @@ class MemberEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEnd:
-    """How a group ended: `reason` says in words what was wrong, where something was."""
+    """How a group ended: `reason` says in words what was wrong, where something was.
+
+    `last_words` are the last lines on the stderr of the process that failed.
+    """
 
     status: Status
     reason: str | None
+    last_words: tuple[str, ...]
     address: tuple[str, int]
     members: tuple[MemberEnd, ...]
 
@@ -95,10 +101,11 @@ def launch_group(
 ) -> GroupEnd:
     """Run `command` as every process of the cluster, and return when none of them is left.
 
-    `take_line` is given each whole line that a process writes, as it comes, without its newline.
+    `take_line` is given each whole line that a process writes, as it comes.
     `environment` is given to all beside the launcher's own and the cluster's. `folder` is what they
     work in. A group that gives no sign of life for `hang_seconds` is ended; 0 is never. By default
-    that is 7 s, but never where processes are on other machines: only their lines are seen there.
+    that is 7 s, but never where only lines would be seen of the processes: those on other machines,
+    or all of them without psutil.
     SIGINT and SIGTERM end the group. To be called in the main thread, which handles signals.
 
     Raises:
@@ -106,7 +113,8 @@ def launch_group(
         Whatever `take_line` raises, after the group was ended.
     """
     if hang_seconds is None:
-        hang_seconds = 0.0 if cluster.hosts else HANG_SECONDS
+        sees_all = not cluster.hosts and importlib.util.find_spec("psutil") is not None
+        hang_seconds = HANG_SECONDS if sees_all else 0.0
     reservation, address = reserve_address(cluster)
     with reservation:
         group = _Group(cluster, address, take_line)
@@ -148,7 +156,7 @@ class _Group:
         self._address = address
         self._take_line = take_line
         self._processes: list[_Process] = []
-        self._ending: asyncio.Future[tuple[Status, str | None]]
+        self._ending: asyncio.Future[tuple[Status, str | None, tuple[str, ...]]]
         self._hurry = asyncio.Event()
         self._waiters = ThreadPoolExecutor(len(cluster.members))
 
@@ -161,14 +169,19 @@ class _Group:
             try:
                 for member in self._cluster.members:
                     await self._start(member, command, variables, folder)
-                status, reason = await self._ending
+                status, reason, last_words = await self._ending
                 await self._let_end(status)
             finally:
                 watch.cancel()
                 await self._end_all()
                 self._waiters.shutdown()
-        ends = tuple(process.end for process in self._processes)
-        return GroupEnd(status=status, reason=reason, address=self._address, members=ends)
+        return GroupEnd(
+            status=status,
+            reason=reason,
+            last_words=last_words,
+            address=self._address,
+            members=tuple(process.end for process in self._processes),
+        )
 
     async def _start(
         self, member: Member, command: Sequence[str], variables: dict[str, str], folder: Path
@@ -230,7 +243,7 @@ class _Group:
         if process.rank is None and process.member.role == "worker":
             found = _RANK.search(line)
             process.rank = int(found[1]) if found else None
-        self._take_line(process.member, stream, line)
+        self._take_line(process.member, process.rank, stream, line)
 
     async def _await_end(self, process: _Process) -> None:
         """Wait for a process to end, and decide whether that ends the group."""
@@ -239,16 +252,14 @@ class _Group:
         process.leashed.signal("KILL")  # what it may have left behind, and its watcher
         await asyncio.wait(process.readers, timeout=_KILLED_SECONDS)
         if returncode:
-            last = "".join(f"\n  {line}" for line in process.errors)
-            said = f"; it last said:{last}" if last else ""
-            self._end("failed", f"{process.end.name} {process.end.text}{said}")
+            self._end("failed", f"{process.end.name} {process.end.text}", process.errors)
         elif all(p.has_ended for p in self._processes if p.member.role == "worker"):
             self._end("finished", None)
 
-    def _end(self, status: Status, reason: str | None) -> None:
+    def _end(self, status: Status, reason: str | None, last_words: Iterable[str] = ()) -> None:
         """The first reason counts: what follows follows from it."""
         if not self._ending.done():
-            self._ending.set_result((status, reason))
+            self._ending.set_result((status, reason, tuple(last_words)))
 
     async def _watch_pulse(self, hang_seconds: float) -> None:
         if not hang_seconds:

@@ -43,14 +43,10 @@ def train(options: RunOptions) -> RunResult:
     training = build_training(mx, options)
     start = datetime.now(UTC)
     folder = make_folder(options, start)
-    arguments = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=arguments,
+        arguments=describe_arguments(options),
         start=start,
         folder=Path.cwd(),
     )
@@ -68,7 +64,7 @@ def train(options: RunOptions) -> RunResult:
                 **training.arguments,
             )
         record["status"] = "finished"
-        record["results"] = _results(folder)
+        record["results"] = read_results(folder / "run.log")
     except KeyboardInterrupt:
         record["status"] = "interrupted"
         raise KeyboardInterrupt(f"(the log so far: {folder}/run.log)") from None
@@ -83,6 +79,14 @@ def train(options: RunOptions) -> RunResult:
         record["seconds"] = (end - start).total_seconds()
         write_record(folder / "run.json", record)
     return RunResult(folder=folder, record=record)
+
+
+def describe_arguments(options: RunOptions) -> dict[str, Any]:
+    """The options as `run.json` has them."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(options).items()
+    }
 
 
 def make_folder(options: RunOptions, start: datetime) -> Path:
@@ -110,14 +114,14 @@ def _summary(error: Exception) -> str:
     return lines[-1] if lines else ""
 
 
-def _results(folder: Path) -> dict[str, Any]:
-    """The run in a few figures, read back from its own log."""
+def read_results(log: Path) -> dict[str, Any]:
+    """The run in a few figures, read back from its own log, or that of one rank."""
     import statistics
 
     from fitlog.reading import read_columns
     from fitlog_parsers.columns import SPLITS
 
-    columns = read_columns([folder / "run.log"])
+    columns = read_columns([log])
     metrics = columns.metrics
     accuracy = metrics.names.index("accuracy")
     validation = [

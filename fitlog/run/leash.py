@@ -80,7 +80,7 @@ class Leashed:
             try:
                 self.process = subprocess.Popen(
                     arguments,
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     env=environment,

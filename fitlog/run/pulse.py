@@ -73,8 +73,14 @@ class Pulse:
 
 
 def read_process(pid: int, written: int) -> Reading:
-    """A process of this machine together with its children; one that has ended shows no life."""
-    import psutil
+    """A process of this machine together with its children.
+
+    Of one that has ended, or without psutil, nothing more is seen.
+    """
+    try:
+        import psutil
+    except ImportError:
+        return Reading(written=written, cpu_seconds=None)
 
     try:
         process = psutil.Process(pid)

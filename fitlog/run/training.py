@@ -23,9 +23,7 @@ class Training:
     arguments: dict[str, Any]
 
 
-def build_training(
-    mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1
-) -> Training:
+def build_training(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1) -> Training:
     """All that can fail for a reason that lies with the options or the data; nothing is written.
 
     Seeds MXNet's and numpy's generators, from which initial weights and shuffling are drawn.
