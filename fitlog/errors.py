@@ -49,7 +49,7 @@ class TrainingError(FitlogError):
         self.details = tuple(details)
 
 
-class Termination(KeyboardInterrupt):  # noqa: N818  # like its base, it is no error
+class Termination(KeyboardInterrupt):
     """SIGTERM asked for the end, as Ctrl-C does; the exit code is 143."""
 
 

@@ -110,13 +110,14 @@ def read_hosts(path: Path) -> tuple[Host, ...]:
 def environment_of(member: Member, cluster: Cluster, address: tuple[str, int]) -> dict[str, str]:
     """The variables that tell a process what it is; `address` is the scheduler's."""
     host, port = address
+    own = _numeric_address(member.host) if member.host else host
     return {
         "DMLC_ROLE": member.role,
         "DMLC_PS_ROOT_URI": host,
         "DMLC_PS_ROOT_PORT": str(port),
         "DMLC_NUM_SERVER": str(cluster.servers),
         "DMLC_NUM_WORKER": str(cluster.workers),
-        "DMLC_NODE_HOST": member.host.address if member.host else host,
+        **({} if own is None else {"DMLC_NODE_HOST": own}),
     }
 
 
@@ -159,6 +160,17 @@ def _own_address() -> str:
         except OSError:  # no network: then the hosts can only be this machine
             return LOOPBACK
         return str(probe.getsockname()[0])
+
+
+def _numeric_address(host: Host) -> str | None:
+    """What the host can bind: no name, but its address, or None where only ssh knows the name.
+
+    Without one MXNet takes the host's first network interface.
+    """
+    try:
+        return socket.gethostbyname(host.address)
+    except OSError:
+        return None
 
 
 def _parse_host(text: str, place: str) -> Host:

@@ -1,7 +1,7 @@
 """`fitlog run --workers`: one training by several processes, from its options to its folder.
 
-Beside what a run's folder holds anyway, there is `node-<rank>.log` and `phases-<rank>.jsonl` of each
-worker. `run.log` has the lines of all of them in the order in which they came.
+Each worker has its `node-<rank>.log` and its `phases-<rank>.jsonl` in the run's folder; `run.log`
+has the lines of all of them in the order in which they came. Only rank 0 saves checkpoints.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from fitlog.run.worker import PARAMETERS
 
 # A rank that takes longer for a batch than the median of ranks by more than this is a straggler.
 STRAGGLER_SHARE: Final = 0.2
+# Less is what the operating system does to any process.
+_LEAST_SECONDS: Final = 0.001
 # One measured batch says little: another process may have had the processor just then.
 _LEAST_MEASURED: Final = 5
 _OWN: Final = ("forward", "backward", "compute")
@@ -83,14 +85,15 @@ def summarize_ranks(ranks: Sequence[RankResult]) -> dict[str, Any]:
 
 
 def find_stragglers(ranks: Sequence[RankResult]) -> list[int] | None:
-    """The ranks slower by themselves than the median; of an even number, the lower median.
+    """The ranks that take longer by themselves than the median, of an even number the lower one.
 
     None where not every rank has measured itself.
     """
     own = {rank.rank: rank.own_seconds for rank in ranks if rank.own_seconds is not None}
     if len(own) < len(ranks) or not own:
         return None
-    most = statistics.median_low(own.values()) * (1 + STRAGGLER_SHARE)
+    middle = statistics.median_low(own.values())
+    most = middle + max(middle * STRAGGLER_SHARE, _LEAST_SECONDS)
     return [rank for rank, seconds in own.items() if seconds > most]
 
 
@@ -105,7 +108,8 @@ def _read_windows(path: Path) -> list[dict[str, Any]]:
 
 
 def _own_seconds(windows: Iterable[dict[str, Any]]) -> float | None:
-    computing, fetching = [], []
+    computing: list[float] = []
+    fetching: list[float] = []
     for window in windows:
         fetching.append(window["phases"]["data"] / window["batches"])
         measured = window.get("measured", {})

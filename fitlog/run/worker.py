@@ -42,7 +42,7 @@ def format_task(task: Task) -> str:
 def parse_task(text: str) -> Task:
     """The task that `format_task` has written."""
     task = json.loads(text)
-    options = {
+    options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in task["options"].items()
     }
@@ -69,6 +69,7 @@ def main() -> None:
 def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
     from fitlog.run.instrument import fit
+    from fitlog.run.launch import describe_arguments
     from fitlog.run.sampling import DEFAULT_EVERY
     from fitlog.run.training import build_training, checkpoint_callback
 
@@ -78,7 +79,7 @@ def train_rank(mx: Any, task: Task) -> None:
     logging.basicConfig(
         level=logging.INFO, format=f"Node[{rank}] %(message)s", stream=sys.stdout, force=True
     )
-    logging.info("start with arguments %s", argparse.Namespace(**asdict(options)))
+    logging.info("start with arguments %s", argparse.Namespace(**describe_arguments(options)))
     training = build_training(mx, options, part=rank, num_parts=store.num_workers)
     task.folder.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
     fit(
