@@ -278,10 +278,18 @@ def test_an_interrupted_training_leaves_its_logs_and_exits_with_130(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kv-store", "dist_sync"], "--kv-store dist_sync: by how many? say so by --workers"),
+        (["--kv-store", "dist_sync"], "--kv-store dist_sync: this process is no worker"),
         (["--workers", "2"], "--kv-store local: several workers need dist_sync, dist_device_sync"),
         (["--workers", "0", "--kv-store", "dist_sync"], "--workers 0: must be at least 1"),
-        (["--workers", "2", "--hosts", "none"], "cannot use none: No such file or directory"),
+        (["--hosts", "none"], "--hosts none: for how many? say so by --workers"),
+        (
+            ["--workers", "2", "--kv-store", "dist_sync", "--hosts", "none"],
+            "--hosts none: cannot be read: No such file or directory",
+        ),
+        (
+            ["--workers", "2", "--kv-store", "dist_sync", "--hang-seconds", "-1"],
+            "--hang-seconds -1.0: must be a number from 0 on",
+        ),
     ],
 )
 def test_a_cluster_that_makes_no_sense_is_refused_before_anything_is_written(

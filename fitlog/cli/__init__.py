@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import typer
 
-from fitlog.cli.app import app
+from fitlog.cli.app import Command, app
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -22,7 +22,7 @@ from fitlog.cli.showing import plot
 from fitlog.endings import user_errors
 
 for command in (run, parse, doctor, dialects, plot, check):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:

@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from fitlog.errors import SettingError, Termination, TrainingError
-from fitlog.run.cluster import Cluster, Member, reserve_address
+from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address
 from fitlog.run.group import GroupEnd, Stream, launch_group
-from fitlog.run.launch import RunResult, describe_arguments, make_folder, read_results
+from fitlog.run.launch import RunResult, make_folder, make_parent
 from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.worker import Task, format_task
 
 
-def train_distributed(
-    options: RunOptions, cluster: Cluster, *, hang_seconds: float | None = None
-) -> RunResult:
+def train_distributed(options: RunOptions) -> RunResult:
     """Train as `options` say by the processes of a cluster, into a new folder.
 
     Raises:
@@ -36,18 +35,15 @@ def train_distributed(
         did.
     """
     check_options(options)
-    if not options.kv_store.startswith("dist"):
-        raise SettingError(
-            f"--kv-store {options.kv_store}: several workers need dist_sync, dist_device_sync or"
-            " dist_async"
-        )
+    cluster = plan_cluster(options)
     reserve_address(cluster)[0].close()  # a port that is taken is better told now
     start = datetime.now(UTC)
+    make_parent(options.model_prefix)
     folder = make_folder(options, start)
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=describe_arguments(options),
+        arguments=options.as_record(),
         start=start,
         folder=Path.cwd(),
     )
@@ -67,7 +63,7 @@ def train_distributed(
         with ExitStack() as stack:
             show = stack.enter_context(shown_progress(options.num_epochs, math.inf))
             logs = stack.enter_context(_Logs(folder, show))
-            end = launch_group(command, cluster, logs.take, hang_seconds=hang_seconds)
+            end = launch_group(command, cluster, logs.take, hang_seconds=options.hang_seconds)
         _conclude(record, end, folder)
     except (TrainingError, OSError) as error:
         record["error"] = record["error"] or str(error)
@@ -78,6 +74,34 @@ def train_distributed(
         record["seconds"] = (now - start).total_seconds()
         write_record(folder / "run.json", record)
     return RunResult(folder=folder, record=record)
+
+
+def plan_cluster(options: RunOptions) -> Cluster:
+    """The processes that the options ask for.
+
+    Raises:
+        SettingError: options that make no cluster, or hosts that cannot be read.
+    """
+    if options.workers is None:
+        raise SettingError(f"--hosts {options.hosts}: for how many? say so by --workers")
+    if not options.kv_store.startswith("dist"):
+        raise SettingError(
+            f"--kv-store {options.kv_store}: several workers need dist_sync, dist_device_sync or"
+            " dist_async"
+        )
+    seconds = options.hang_seconds
+    if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+        raise SettingError(f"--hang-seconds {seconds}: must be a number from 0 on")
+    try:
+        hosts = () if options.hosts is None else read_hosts(options.hosts)
+    except OSError as error:
+        raise SettingError(f"--hosts {options.hosts}: cannot be read: {error.strerror}") from None
+    return Cluster(
+        workers=options.workers,
+        servers=options.servers,
+        hosts=hosts,
+        scheduler_port=options.scheduler_port,
+    )
 
 
 def _conclude(record: dict[str, Any], end: GroupEnd, folder: Path) -> None:
@@ -109,6 +133,7 @@ def _conclude(record: dict[str, Any], end: GroupEnd, folder: Path) -> None:
     record["results"] = {
         **read_results(folder / "node-0.log"),
         **summarize_ranks([read_rank(folder, rank) for rank in ranks]),
+        "in_step": "async" not in record["cluster"]["kv_store"],
     }
 
 

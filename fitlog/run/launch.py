@@ -7,7 +7,7 @@ where and how it ended), `phases.jsonl` (where the time went) and the checkpoint
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.training import build_training, checkpoint_callback
@@ -40,13 +41,14 @@ def train(options: RunOptions) -> RunResult:
     """
     check_options(options)
     mx = import_mxnet()
-    training = build_training(mx, options)
     start = datetime.now(UTC)
+    training = build_training(mx, options)
+    make_parent(options.model_prefix)
     folder = make_folder(options, start)
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=describe_arguments(options),
+        arguments=options.as_record(),
         start=start,
         folder=Path.cwd(),
     )
@@ -81,12 +83,17 @@ def train(options: RunOptions) -> RunResult:
     return RunResult(folder=folder, record=record)
 
 
-def describe_arguments(options: RunOptions) -> dict[str, Any]:
-    """The options as `run.json` has them."""
-    return {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
+def make_parent(model_prefix: Path | None) -> None:
+    """The folder that checkpoints go to where they do not go into the run's."""
+    if model_prefix is None:
+        return
+    try:
+        model_prefix.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
+            f" {error.strerror}"
+        ) from None
 
 
 def make_folder(options: RunOptions, start: datetime) -> Path:
@@ -112,29 +119,3 @@ def _summary(error: Exception) -> str:
     """The message; of MXNet's own, which quote a C++ stack, the last line."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else ""
-
-
-def read_results(log: Path) -> dict[str, Any]:
-    """The run in a few figures, read back from its own log, or that of one rank."""
-    import statistics
-
-    from fitlog.reading import read_columns
-    from fitlog_parsers.columns import SPLITS
-
-    columns = read_columns([log])
-    metrics = columns.metrics
-    accuracy = metrics.names.index("accuracy")
-    validation = [
-        (metrics.epoch[row], metrics.value[row])
-        for row in range(len(metrics))
-        if metrics.metric[row] == accuracy and metrics.split[row] == SPLITS.index("validation")
-    ]
-    best_epoch, best = max(validation, key=lambda pair: pair[1])
-    speeds = columns.speed.samples_per_sec
-    return {
-        "validation_accuracy": validation[-1][1],
-        "best_validation_accuracy": best,
-        "best_epoch": best_epoch,
-        "samples_per_sec": statistics.median(speeds) if speeds else None,
-        "windows": len(speeds),
-    }

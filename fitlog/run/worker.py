@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,19 +36,14 @@ class Task:
 
 def format_task(task: Task) -> str:
     """The task as JSON, which a command line can hold."""
-    return json.dumps({"folder": task.folder, "options": asdict(task.options)}, default=str)
+    return json.dumps({"folder": str(task.folder), "options": task.options.as_record()})
 
 
 def parse_task(text: str) -> Task:
     """The task that `format_task` has written."""
     task = json.loads(text)
-    options: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in task["options"].items()
-    }
-    for name in ("out", "model_prefix"):
-        if options[name] is not None:
-            options[name] = Path(options[name])
+    types = {field.name: str(field.type) for field in fields(RunOptions)}
+    options = {name: _typed(value, types[name]) for name, value in task["options"].items()}
     return Task(options=RunOptions(**options), folder=Path(task["folder"]))
 
 
@@ -69,7 +64,6 @@ def main() -> None:
 def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
     from fitlog.run.instrument import fit
-    from fitlog.run.launch import describe_arguments
     from fitlog.run.sampling import DEFAULT_EVERY
     from fitlog.run.training import build_training, checkpoint_callback
 
@@ -79,7 +73,7 @@ def train_rank(mx: Any, task: Task) -> None:
     logging.basicConfig(
         level=logging.INFO, format=f"Node[{rank}] %(message)s", stream=sys.stdout, force=True
     )
-    logging.info("start with arguments %s", argparse.Namespace(**describe_arguments(options)))
+    logging.info("start with arguments %s", argparse.Namespace(**options.as_record()))
     training = build_training(mx, options, part=rank, num_parts=store.num_workers)
     task.folder.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
     fit(
@@ -92,6 +86,15 @@ def train_rank(mx: Any, task: Task) -> None:
         **{**training.arguments, "kvstore": store},
     )
     logging.info("%s%s", PARAMETERS, _hash_parameters(training.module))
+
+
+def _typed(value: Any, annotation: str) -> Any:
+    """What JSON has as a list or a text, as a field's type wants it."""
+    if value is not None and annotation.startswith("tuple"):
+        return tuple(value)
+    if value is not None and annotation.startswith("Path"):
+        return Path(value)
+    return value
 
 
 def _hash_parameters(module: Any) -> str:
