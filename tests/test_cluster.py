@@ -309,6 +309,34 @@ def test_what_workers_are_told_survives_the_command_line() -> None:
     assert parse_task(format_task(task)) == task
 
 
+@pytest.mark.parametrize(
+    ("options", "folder", "code", "message"),
+    [
+        ({"optimizer": "sdg"}, "run", 2, "fitlog: no optimizer named 'sdg'; known: "),
+        ({}, "task/run", 1, "NotADirectoryError: [Errno 20] Not a directory: 'task/run'"),
+    ],
+)
+def test_a_worker_that_fails_says_why_and_leaves(
+    options: dict[str, Any], folder: str, code: int, message: str, mx: Any, tmp_path: Path
+) -> None:
+    assert mx is not None
+    (tmp_path / "task").touch()
+    task = Task(options=RunOptions(network="mlp", num_epochs=1, **options), folder=Path(folder))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "fitlog.run.worker", format_task(task)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith(message)
+    assert done.stdout.startswith("Node[0] start with arguments Namespace(")
+
+
 def rank_result(rank: int, own_seconds: float | None, parameters: str | None = "a") -> RankResult:
     return RankResult(
         rank=rank,

@@ -91,6 +91,23 @@ def test_each_process_is_told_what_mxnets_launcher_would_tell_it() -> None:
     assert [process.returncode for process in end.members] == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [({}, str(max(1, len(os.sched_getaffinity(0)) // 2))), ({"OMP_NUM_THREADS": "7"}, "7")],
+)
+def test_workers_share_the_processors_unless_told_otherwise(
+    given: dict[str, str], threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    lines = Lines()
+
+    launch('echo "$OMP_NUM_THREADS"', lines)
+
+    assert lines.of("worker 1") == [threads]
+
+
 def test_lines_are_whole_whatever_the_pieces_they_were_written_in() -> None:
     lines = Lines()
 

@@ -122,11 +122,12 @@ def environment_of(member: Member, cluster: Cluster, address: tuple[str, int]) -
 
 
 def threads_of(cluster: Cluster, environment: Mapping[str, str]) -> str:
-    """OMP_NUM_THREADS where nobody has set it: the workers of this machine share its processors."""
-    processors = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    )
-    return environment.get("OMP_NUM_THREADS", str(max(1, (processors or 1) // cluster.workers)))
+    """OMP_NUM_THREADS of a process of this machine: unless it is set, workers share processors."""
+    if "OMP_NUM_THREADS" in environment:
+        return environment["OMP_NUM_THREADS"]
+    can_tell = hasattr(os, "sched_getaffinity")
+    processors = len(os.sched_getaffinity(0)) if can_tell else os.cpu_count() or 1
+    return str(max(1, processors // cluster.workers))
 
 
 def reserve_address(cluster: Cluster) -> tuple[socket.socket, tuple[str, int]]:

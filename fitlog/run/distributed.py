@@ -7,6 +7,7 @@ has the lines of all of them in the order in which they came. Only rank 0 saves 
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fitlog.errors import SettingError, Termination, TrainingError
-from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address
+from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address, threads_of
 from fitlog.run.group import GroupEnd, Stream, launch_group
 from fitlog.run.launch import RunResult, make_folder, make_parent
 from fitlog.run.progress import shown_progress
@@ -52,6 +53,8 @@ def train_distributed(options: RunOptions) -> RunResult:
         "workers": cluster.workers,
         "servers": cluster.servers,
         "hosts": [host.login for host in cluster.hosts],
+        # What other machines set, they do not tell; it changes the digits of convolutions.
+        "omp_num_threads": None if cluster.hosts else threads_of(cluster, os.environ),
         "scheduler": None,
         "processes": [],
     }

@@ -118,7 +118,7 @@ def launch_group(
     reservation, address = reserve_address(cluster)
     with reservation:
         group = _Group(cluster, address, take_line)
-        variables = {"OMP_NUM_THREADS": threads_of(cluster, os.environ), **(environment or {})}
+        variables = dict(environment or {})
         return asyncio.run(group.run(command, variables, folder or Path.cwd(), hang_seconds))
 
 
@@ -188,7 +188,8 @@ class _Group:
     ) -> None:
         own = {**variables, **environment_of(member, self._cluster, self._address)}
         if member.host is None:
-            arguments, environment = leashed(command), {**os.environ, **own}
+            threads = {"OMP_NUM_THREADS": threads_of(self._cluster, os.environ)}
+            arguments, environment = leashed(command), {**os.environ, **threads, **own}
         else:
             carried = {k: v for k, v in os.environ.items() if _CARRIED.fullmatch(k)}
             arguments, environment = (
@@ -270,7 +271,9 @@ class _Group:
             readings = {p.end.name: p.read() for p in self._processes if not p.has_ended}
             hang = pulse.take(time.monotonic(), readings)
             if hang:
-                self._end("failed", f"{hang} (--hang-seconds {hang_seconds:g})")
+                # One that failed may still wait for the others on its way out.
+                said = [f"{p.member}: {line}" for p in self._processes for line in p.errors]
+                self._end("failed", f"{hang} (--hang-seconds {hang_seconds:g})", said)
                 return
 
     async def _let_end(self, status: Status) -> None:

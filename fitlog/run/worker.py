@@ -9,20 +9,24 @@ part of the data and writes its log to stdout, each line begun with its rank as 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import logging
+import os
 import sys
+import traceback
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from fitlog.errors import FitlogError
 from fitlog.run.settings import RunOptions
 
 # The last line of a worker's log: ranks that were kept in step have the same parameters.
 PARAMETERS: Final = "Parameters sha256="
-_FAILED: Final = 2
+_FAILED: Final = 1
+_REFUSED: Final = 2
 _INTERRUPTED: Final = 130
 
 
@@ -48,17 +52,21 @@ def parse_task(text: str) -> Task:
 
 
 def main() -> None:
-    """Be what the environment says."""
+    """Be what the environment says.
+
+    A worker that fails leaves at once: on the usual way out MXNet waits for all the others.
+    """
     try:
         task = parse_task(sys.argv[1])
         from fitlog.run.shim import import_mxnet
 
         train_rank(import_mxnet(), task)
     except FitlogError as error:
-        sys.stderr.write(f"fitlog: {error}\n")
-        sys.exit(_FAILED)
+        _leave(_REFUSED, f"fitlog: {error}\n")
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        _leave(_INTERRUPTED)
+    except Exception:
+        _leave(_FAILED, traceback.format_exc())
 
 
 def train_rank(mx: Any, task: Task) -> None:
@@ -86,6 +94,14 @@ def train_rank(mx: Any, task: Task) -> None:
         **{**training.arguments, "kvstore": store},
     )
     logging.info("%s%s", PARAMETERS, _hash_parameters(training.module))
+
+
+def _leave(code: int, message: str = "") -> NoReturn:
+    with contextlib.suppress(OSError):  # the launcher may be gone
+        sys.stderr.write(message)
+        sys.stderr.flush()
+        sys.stdout.flush()
+    os._exit(code)
 
 
 def _typed(value: Any, annotation: str) -> Any:
