@@ -32,7 +32,7 @@ class Lines:
     def __init__(self, react: Callable[[Member, str], None] = lambda member, line: None) -> None:
         self.seen: list[tuple[str, str]] = []
         self.pids: dict[str, int] = {}
-        self._react = react
+        self.react = react
 
     def take(self, member: Member, rank: int | None, stream: str, line: bytes) -> None:
         del rank, stream
@@ -40,7 +40,7 @@ class Lines:
         self.seen.append((str(member), text))
         if len(text.split()) == 2 and text.split()[1].isdecimal():
             self.pids[str(member)] = int(text.split()[1])
-        self._react(member, text)
+        self.react(member, text)
 
     def of(self, name: str) -> list[str]:
         return [line for member, line in self.seen if member == name]
@@ -60,12 +60,13 @@ def launch(
 
 
 def killing(lines: Lines, victim: str, number: int) -> Callable[[Member, str], None]:
-    """Sends the signal when every process has said who it is."""
+    """Sends the signal once, when every process has said who it is."""
+    waiting = [victim]
 
     def react(member: Member, line: str) -> None:
         del member, line
-        if len(lines.pids) == 4:
-            os.kill(lines.pids[victim], number)
+        if len(lines.pids) == 4 and waiting:
+            os.kill(lines.pids[waiting.pop()], number)
 
     return react
 
@@ -145,7 +146,7 @@ def test_a_worker_that_fails_ends_the_group_with_its_last_words() -> None:
 @pytest.mark.parametrize("victim", ["scheduler", "server 0", "worker 1"])
 def test_a_process_that_is_killed_ends_the_group(victim: str) -> None:
     lines = Lines()
-    lines._react = killing(lines, victim, signal.SIGKILL)
+    lines.react = killing(lines, victim, signal.SIGKILL)
 
     end = launch(WAITING, lines)
 
@@ -156,7 +157,7 @@ def test_a_process_that_is_killed_ends_the_group(victim: str) -> None:
 
 def test_a_process_that_is_stopped_ends_the_group() -> None:
     lines = Lines()
-    lines._react = killing(lines, "worker 0", signal.SIGSTOP)
+    lines.react = killing(lines, "worker 0", signal.SIGSTOP)
     busy = 'echo "$DMLC_ROLE $$"; while :; do :; done'
 
     end = launch(busy, lines, hang_seconds=0.5)
@@ -192,7 +193,7 @@ def test_what_a_process_leaves_behind_is_ended_with_it() -> None:
 
 def test_processes_that_ignore_every_wish_are_killed() -> None:
     lines = Lines()
-    lines._react = killing(lines, "server 0", signal.SIGKILL)
+    lines.react = killing(lines, "server 0", signal.SIGKILL)
 
     end = launch("trap '' INT TERM; echo \"$DMLC_ROLE $$\"; while :; do sleep 60; done", lines)
 
@@ -337,13 +338,8 @@ def test_hosts_are_used_by_turns_and_told_what_they_are(
 
 def test_processes_on_hosts_end_with_their_connection(ssh: Path) -> None:
     assert ssh.is_dir()
-
-    def react(member: Member, line: str) -> None:
-        del member
-        if len(lines.pids) == 4 and line.startswith("worker"):
-            os.kill(lines.pids["worker 1 on localhost"], signal.SIGKILL)
-
-    lines = Lines(react)
+    lines = Lines()
+    lines.react = killing(lines, "worker 1 on localhost", signal.SIGKILL)
     cluster = Cluster(workers=2, servers=1, hosts=(Host(login="localhost"),))
 
     end = launch(WAITING, lines, cluster)

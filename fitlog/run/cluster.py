@@ -74,8 +74,8 @@ class Cluster:
     @property
     def members(self) -> tuple[Member, ...]:
         """The scheduler here, then servers and workers by turns on the hosts (tracker/ssh.py)."""
-        roles: list[tuple[Role, int]] = [("server", number) for number in range(self.servers)]
-        roles += [("worker", number) for number in range(self.workers)]
+        servers: list[tuple[Role, int]] = [("server", number) for number in range(self.servers)]
+        workers: list[tuple[Role, int]] = [("worker", number) for number in range(self.workers)]
         return (
             Member(role="scheduler", number=0),
             *(
@@ -84,7 +84,7 @@ class Cluster:
                     number=number,
                     host=self.hosts[place % len(self.hosts)] if self.hosts else None,
                 )
-                for place, (role, number) in enumerate(roles)
+                for place, (role, number) in enumerate([*servers, *workers])
             ),
         )
 
