@@ -31,7 +31,6 @@ _METHODS: Final = {
     "get_params": "sync",
     "set_params": "sync",
 }
-_SAMPLED: Final = ("forward_backward", "update", "update_metric")
 # The same of BaseModule.score.
 _EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
 _DEFAULT_FILE: Final = "phases.jsonl"
@@ -50,8 +49,9 @@ def fit(
     Every argument of the module's `fit` is taken, by position or by name, and means what it means
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
-    batch callbacks reports, else every 50 batches. On every batch of `sync_every` the engine is
-    waited for after each part, to tell what it truly takes; 0 leaves that out.
+    batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
+    waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
+    leaves both out.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -64,6 +64,10 @@ def fit(
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
     if phases is None:
         module.fit(train_data, *args, **kwargs)
+        return
+    if not _takes_callbacks(module.fit):  # it calls upstream's
+        with instrument(phases=phases, sync_every=sync_every):
+            module.fit(train_data, *args, **kwargs)
         return
     with _opened(phases) as sink:
         _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every)
@@ -118,6 +122,8 @@ def instrument(
         for method, measure in ("fit", fit_measured), ("score", score_measured):
             for owner in _owners(BaseModule, method):
                 original = vars(owner)[method]
+                if not _takes_callbacks(original):
+                    continue  # it calls its base's, which is measured
                 patches.callback(setattr, owner, method, original)
                 setattr(owner, method, measured(measure, original))
         yield
@@ -130,6 +136,12 @@ def _opened(phases: str | Path | Sink) -> Iterator[Sink]:
     else:
         with PhaseFile(Path(phases)) as sink:
             yield sink
+
+
+def _takes_callbacks(method: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(method).parameters
+    has_rest = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return has_rest or "batch_end_callback" in parameters
 
 
 def _owners(base: type[Any], method: str) -> Iterator[type[Any]]:
@@ -150,15 +162,15 @@ def _fit_recorded(
         sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn
     )
     recorder.begin()
-    methods = {name: getattr(module, name) for name in _METHODS}
     sampler = _sampler(recorder, module, sync_every)
+    watch = Watch(recorder, sampler.end_batch if sampler else None)
+    timed = {
+        name: recorder.timed(phase, getattr(module, name))
+        for name, phase in _METHODS.items()
+        if name != "prepare" or _prepares(module, call["sparse_row_id_fn"])
+    }
     if sampler is not None:
-        methods.update({name: sampler.wrap(name, methods[name]) for name in _SAMPLED})
-    watch = Watch(recorder, *([sampler.end_batch] if sampler else []))
-    timed = {name: recorder.timed(phase, methods[name]) for name, phase in _METHODS.items()}
-    if sampler is not None:
-        timed["forward_backward"] = _before(sampler.begin_batch, timed["forward_backward"])
-    timed["get_params"] = _after(timed["get_params"], recorder.check_epoch)
+        timed["get_params"] = _before(sampler.end_epoch, timed["get_params"])
     timed["score"] = recorder.timed("validation", _timed_score(module, sink))
     call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
     if call["epoch_end_callback"] is not None:
@@ -174,6 +186,9 @@ def _fit_recorded(
         with contextlib.suppress(Exception):  # what went wrong first is what the caller must see
             recorder.close(status)
         raise
+    finally:
+        if sampler is not None:
+            sampler.close()
     recorder.close("finished")
 
 
@@ -210,6 +225,14 @@ def _score_recorded(
     return result
 
 
+def _prepares(module: Any, sparse_row_id_fn: Any) -> bool:
+    """Whether `prepare` does anything: with sparse rows, or in a module like BucketingModule."""
+    from mxnet.module import BaseModule, Module
+
+    own = type(module).prepare not in (BaseModule.prepare, Module.prepare)
+    return own or sparse_row_id_fn is not None
+
+
 def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:
     if every < 1:
         return None
@@ -222,15 +245,6 @@ def _before(first: Callable[[], None], call: Callable[..., Any]) -> Callable[...
     def both(*args: Any, **kwargs: Any) -> Any:
         first()
         return call(*args, **kwargs)
-
-    return both
-
-
-def _after(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
-    def both(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        then()
-        return result
 
     return both
 
