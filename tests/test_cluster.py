@@ -278,7 +278,6 @@ def test_an_interrupted_training_leaves_its_logs_and_exits_with_130(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kv-store", "dist_sync"], "--kv-store dist_sync: this process is no worker"),
         (["--workers", "2"], "--kv-store local: several workers need dist_sync, dist_device_sync"),
         (["--workers", "0", "--kv-store", "dist_sync"], "--workers 0: must be at least 1"),
         (["--hosts", "none"], "--hosts none: for how many? say so by --workers"),

@@ -20,18 +20,16 @@ from typing import Final
 from fitlog.run.cluster import Host
 
 # The command takes the shell's place and with it its process id, so the launcher sees how it ends.
-# Each line of input names a signal for the group, of which the watcher itself is a part.
-_LEASH: Final = """\
-exec 3<&0 </dev/null
-( (
-  trap '' HUP INT TERM
-  while read -r name <&3; do kill -s "$name" -- "-$$"; done
-  kill -s TERM -- "-$$"; kill -s CONT -- "-$$"
-  sleep 2
-  kill -s KILL -- "-$$"
-) >/dev/null 2>&1 & )
-exec 3<&- "$@"
-"""
+# Each line of input names a signal for the group, of which the watcher itself is a part. One line
+# without an exclamation mark, for the shell that a user of another machine has may be a C shell.
+_LEASH: Final = (
+    "exec 3<&0 </dev/null; "
+    "( ( trap '' HUP INT TERM; "
+    'while read -r name <&3; do kill -s "$name" -- "-$$"; done; '
+    'kill -s TERM -- "-$$"; kill -s CONT -- "-$$"; sleep 2; kill -s KILL -- "-$$" '
+    ") >/dev/null 2>&1 & ); "
+    'exec 3<&- "$@"'
+)
 REMOTE_PID: Final = b"fitlog: process "
 # A host that has gone silent is given up after 6 seconds. Nothing is asked: nobody would answer.
 _SSH: Final = (
@@ -55,15 +53,13 @@ def leashed_remotely(
 ) -> list[str]:
     """The command, to be started on `host` in `folder`, which must be there.
 
-    The first thing it writes to stderr is `REMOTE_PID` and its process id.
+    Before all else it writes a line of `REMOTE_PID` and its process id to stderr.
     """
     variables = [f"{name}={value}" for name, value in environment.items()]
-    remote = (
-        f"cd {shlex.quote(str(folder))} && echo {shlex.quote(REMOTE_PID.decode())}$$ >&2"
-        f" && exec env {shlex.join([*variables, *leashed(command)])}"
-    )
+    script = f'echo "{REMOTE_PID.decode()}$$" >&2; {_LEASH}'
+    remote = shlex.join(["env", *variables, "/bin/sh", "-c", script, "sh", *command])
     port = [] if host.port is None else ["-p", str(host.port)]
-    return [*_SSH, *port, host.login, remote]
+    return [*_SSH, *port, host.login, f"cd {shlex.quote(str(folder))} && exec {remote}"]
 
 
 class Leashed:
