@@ -1,1 +1,1 @@
-"""Trainings: the MXNet shim, the measured fit, the workload and the record of a run."""
+"""Trainings: the MXNet shim, the measured fit; options, networks, data and the record of a run."""

@@ -71,7 +71,7 @@ def read_npz(path: Path) -> Sets:
 
     with _read_errors(path, "an npz file of numpy"), path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+        if isinstance(archive, np.ndarray):
             raise ValueError("it holds a single array")
         names = archive.files
         train, validation = (
