@@ -15,8 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
+import typer
 
 import fitlog
+from fitlog.endings import user_errors
+from fitlog.errors import Termination, TrainingError
 from fitlog.run.ranks import RankResult, find_stragglers, read_rank, summarize_ranks
 from fitlog.run.settings import RunOptions
 from fitlog.run.worker import Task, format_task, parse_task
@@ -334,6 +337,27 @@ def test_a_worker_that_fails_says_why_and_leaves(
     assert done.returncode == code
     assert done.stderr.splitlines()[-1].startswith(message)
     assert done.stdout.startswith("Node[0] start with arguments Namespace(")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (Termination("(the log so far: x)"), 143, "fitlog: terminated (the log so far: x)\n"),
+        (
+            TrainingError("it failed", details=["  File x", "ValueError: \x1b[31m"]),
+            2,
+            "fitlog: it failed\n    File x\n  ValueError: \\x1b[31m\n",
+        ),
+    ],
+)
+def test_what_ends_a_group_becomes_messages_and_an_exit_code(
+    error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ending, user_errors():
+        raise error
+
+    assert ending.value.exit_code == code
+    assert capsys.readouterr().err == message
 
 
 def rank_result(rank: int, own_seconds: float | None, parameters: str | None = "a") -> RankResult:
