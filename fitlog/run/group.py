@@ -144,10 +144,10 @@ class _Process:
         returncode = self.leashed.process.returncode
         return MemberEnd(member=self.member, rank=self.rank, pid=self.pid, returncode=returncode)
 
-    def read(self) -> Reading:
+    def read(self, *, with_cpu: bool) -> Reading:
         if self.member.host is not None:
             return Reading(written=self.written, cpu_seconds=None)
-        return read_process(self.leashed.process.pid, self.written)
+        return read_process(self.leashed.process.pid, self.written, with_cpu=with_cpu)
 
 
 class _Group:
@@ -266,9 +266,13 @@ class _Group:
         if not hang_seconds:
             return
         pulse = Pulse(hang_seconds, time.monotonic())
+        written = 0
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
-            readings = {p.end.name: p.read() for p in self._processes if not p.has_ended}
+            before, written = written, sum(p.written for p in self._processes)
+            running = [p for p in self._processes if not p.has_ended]
+            # While lines come, nobody need look any further.
+            readings = {p.end.name: p.read(with_cpu=written == before) for p in running}
             hang = pulse.take(time.monotonic(), readings)
             if hang:
                 # One that failed may still wait for the others on its way out.

@@ -20,7 +20,7 @@ _CPU_SECONDS: Final = 0.02
 class Reading:
     """What is seen of a process and its children.
 
-    `written` counts the bytes of its output; `cpu_seconds` is None on another machine.
+    `written` counts the bytes of its output; `cpu_seconds` is None where nobody has looked.
     """
 
     written: int
@@ -72,21 +72,21 @@ class Pulse:
         return wrote or used or reading.waits_for_disk
 
 
-def read_process(pid: int, written: int) -> Reading:
-    """A process of this machine together with its children.
+def read_process(pid: int, written: int, *, with_cpu: bool) -> Reading:
+    """A process of this machine; its processor time, with its children's, only on demand.
 
-    Of one that has ended, or without psutil, nothing more is seen.
+    To find the children takes a look at every process of the machine. Of a process that has ended,
+    or without psutil, nothing more is seen.
     """
     try:
         import psutil
     except ImportError:
         return Reading(written=written, cpu_seconds=None)
-
     try:
         process = psutil.Process(pid)
         status = process.status()
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
+        family = [process, *process.children(recursive=True)] if with_cpu else []
+    except psutil.Error:  # it has ended
         return Reading(written=written, cpu_seconds=None)
     seconds = 0.0
     for relative in family:
@@ -97,7 +97,7 @@ def read_process(pid: int, written: int) -> Reading:
         seconds += times.user + times.system
     return Reading(
         written=written,
-        cpu_seconds=seconds,
+        cpu_seconds=seconds if with_cpu else None,
         is_stopped=status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP),
         waits_for_disk=status == psutil.STATUS_DISK_SLEEP,
     )
