@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NETWORK = "Network and data"
 _LEARNING = "Learning"
 _MACHINE = "Machine"
+_CLUSTER = "Several workers"
 _RECORD = "Record"
 
 
@@ -150,6 +151,40 @@ def run(
             rich_help_panel=_MACHINE,
         ),
     ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Train by so many processes, each its part of the data.", rich_help_panel=_CLUSTER
+        ),
+    ] = None,
+    servers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that keep the parameters of the workers.", rich_help_panel=_CLUSTER
+        ),
+    ] = 1,
+    hosts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to start them, by ssh: a file, one user@host:port a line.  [default: here]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    scheduler_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Where they meet.  [default: a free port]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    hang_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="End them when none does anything for so long; 0 never does.  [default: 7, with"
+            " --hosts 0]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -251,6 +286,11 @@ def run(
             seed=seed,
             gpus=whole_numbers("--gpus", gpus),
             kv_store=kv_store,
+            workers=workers,
+            servers=servers,
+            hosts=hosts,
+            scheduler_port=scheduler_port,
+            hang_seconds=hang_seconds,
             metric=tuple(metric) if metric else ("accuracy", "ce"),
             top_k=top_k,
             disp_batches=disp_batches,
@@ -261,7 +301,12 @@ def run(
             out=out,
             name=name,
         )
-        _print_summary(train(options))
+        if options.workers is not None or options.hosts is not None:
+            from fitlog.run.distributed import train_distributed
+
+            _print_summary(train_distributed(options))
+        else:
+            _print_summary(train(options))
 
 
 def _resume(context: typer.Context, folder: Path) -> RunResult:
@@ -307,13 +352,10 @@ def _print_summary(result: RunResult) -> None:
     results, folder = result.record["results"], result.folder
     log = shlex.quote(f"{folder}/run.log")
     fitlog = _own_name()
-    speed = "no speed line: an epoch has no more batches than --disp-batches"
-    if results["windows"]:
-        speed = f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']}"
-        speed += " window" if results["windows"] == 1 else " windows"
     facts = {
         **_describe_metric(results["metrics"]),
-        "throughput": speed,
+        "throughput": _describe_speed(results),
+        **_describe_ranks(results),
         "time": f"{result.record['seconds']:.1f} s",
         "folder": folder,
     }
@@ -328,6 +370,33 @@ next:
   {fitlog} parse {log} --table speed
   {fitlog} check {log} --baseline OTHER/run.log"""
     )
+
+
+def _describe_speed(results: dict[str, Any]) -> str:
+    """The median speed, of several ranks all of theirs together."""
+    if results["samples_per_sec"] is None:
+        return "no speed line: an epoch has no more batches than --disp-batches"
+    windows = f"{results['windows']} window" + ("s" if results["windows"] != 1 else "")
+    kind = "sum of the ranks' medians," if "ranks" in results else "median"
+    return f"{results['samples_per_sec']:,.0f} samples/sec, {kind} of {windows}"
+
+
+def _describe_ranks(results: dict[str, Any]) -> dict[str, str]:
+    """Of a distributed training, what each rank did, and which ones held up the others."""
+    facts: dict[str, str] = {}
+    for rank in results.get("ranks", ()):
+        speed, own = rank["samples_per_sec"], rank["own_seconds_per_batch"]
+        text = "no speed line" if speed is None else f"{speed:,.0f} samples/sec"
+        if own is not None:
+            text += f"; {1000 * own:,.2f} ms of its own for a batch"
+        facts[f"rank {rank['rank']}"] = text
+    if results.get("stragglers"):
+        ranks = ", ".join(map(str, results["stragglers"]))
+        share = results["straggler_share"]
+        facts["stragglers"] = f"{ranks}: over {share:.0%} slower by itself than the median rank"
+    if results.get("parameters_agree") is False and results["in_step"]:
+        facts["parameters"] = "not the same on all ranks, though they trained in step"
+    return facts
 
 
 def _describe_metric(metrics: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -53,6 +53,11 @@ class RunOptions:
     top_k: int = 0
     gpus: tuple[int, ...] = ()
     kv_store: str = "local"
+    workers: int | None = None
+    servers: int = 1
+    hosts: Path | None = None
+    scheduler_port: int | None = None
+    hang_seconds: float | None = None
     disp_batches: int = 5
     monitor: int = 0
     model_prefix: Path | None = None
