@@ -50,7 +50,7 @@ def examine(log: RunLog) -> Examination:
     ]
     if len(log.unparsed):
         first = log.unparsed.iloc[0]
-        text = f"{len(log.unparsed)} pieces of text look like records and were not read"
+        text = f"pieces of text that look like records and were not read: {len(log.unparsed)}"
         line = int(first["line"])
         doubts.append(Doubt(code="unread", line=line, reason=text, remedy=REMEDIES["unread"]))
     ends = log.runs.drop_duplicates("run")

@@ -24,9 +24,9 @@ def epoch_table(course: Course) -> dict[str, Any]:
     """The table's columns: one row per (file, run, node, epoch), in that order.
 
     Columns: file int64, run int64, node Int64, epoch Int64, time_cost Float64 in seconds,
-    speed_median Float64, batches Int64 (the last batch reported), lr Float64, then Float64 columns
-    `train-<metric>` and `validation-<metric>`, those of `shown_codes`. Floats are nullable, for a
-    nan was logged.
+    speed_median Float64 in samples/sec (of the training's reports), batches Int64 (the last batch
+    reported), lr Float64, then Float64 columns `train-<metric>` and `validation-<metric>`, those of
+    `shown_codes`. Floats are nullable, for a nan was logged.
     """
     # Lines without a rank come behind those with one.
     keys = sorted(course.epochs, key=lambda key: (*key[:2], key[2] == MISSING, *key[2:]))

@@ -73,14 +73,14 @@ def load_pace(source: Source | RunLog, *, warm_up: int | None = None) -> JudgedR
             path=name,
             line=bad[0].line,
         )
-    cut = 0 if warm_up is None else warm_up
-    if len(speeds) - cut < MIN_WINDOWS + (warm_up is None):
+    values = [window.samples_per_sec for window in speeds]
+    pace = measure_pace(values, warm_up=warm_up) if len(values) > (warm_up or 0) else None
+    if pace is None or pace.windows < MIN_WINDOWS:
         raise LogError(
             f"{len(speeds)} speed lines are too few to judge: {MIN_WINDOWS} are needed after the"
             " warm-up; train longer, or report more often (--disp-batches, Speedometer's frequent)",
             path=name,
         )
-    pace = measure_pace([window.samples_per_sec for window in speeds], warm_up=warm_up)
     return JudgedRun(name=name, pace=pace, doubts=tuple(doubts))
 
 

@@ -28,14 +28,15 @@ _OF_ANY_TEXT: Final = ("unparsed", "warnings")
 
 
 class TableStream:
-    """Iterate over it: frames that together are the table; the last may be the only one, or empty.
+    """Iterate over it, once: frames that together are the table; a table without rows is one frame.
 
-    `whole` gives the table in one frame. In the end, `unparsed` and `warnings` count the rows of
-    these tables, and `recordless` names the logs without a record.
+    `whole` gives the table in one frame, and reads the logs at once. In the end, `unparsed` and
+    `warnings` count the rows of these tables, and `recordless` names the logs without a record.
 
     Raises:
         NoRecordsError: there is no record in any of the logs, after the last of them.
-        LogError, UnknownDialectError, DialectFileError: as `read_log`, when it comes to it.
+        LogError, UnknownDialectError, DialectFileError: as `read_log`, when it comes to it; at once
+        with `whole`.
     """
 
     def __init__(

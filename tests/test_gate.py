@@ -255,3 +255,14 @@ def test_a_report_names_effect_interval_and_runs() -> None:
     assert first.startswith("regression: the candidate is ")
     assert "% slower than the baseline (90 % confidence: -" in first
     assert len([line for line in rest if "samples/sec (" in line]) == 6
+
+
+def test_windows_that_a_long_warm_up_leaves_too_few_of_are_not_judged() -> None:
+    speeds = [10, 100, 300, 700, 1000, 1010, 990, 1000]
+    text = "".join(
+        f"Epoch[0] Batch [{10 * i}-{10 * i + 10}]\tSpeed: {speed:.2f} samples/sec\n"
+        for i, speed in enumerate(speeds)
+    )
+
+    with pytest.raises(LogError, match="8 speed lines are too few"):
+        load_pace(text.encode())

@@ -25,8 +25,10 @@ NUL_TEXT = "NUL bytes: text in UTF-16 that was appended, or a hole that a crash 
 class LogReader:
     """Feed it the pieces of one log as they come, then close it; both give what is settled.
 
-    `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
-    whether a NUL byte was met (a binary file, or a hole that a crash left).
+    That is a list of entries in the order of their lines, empty where all still waits for later
+    lines. `lines` counts the lines seen, `dialect_lines` those with a record by dialect,
+    `rule_uses` how often each rule was used, `has_nul` says whether a NUL byte was met (a binary
+    file, or a hole that a crash left).
     """
 
     def __init__(self, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
@@ -156,7 +158,7 @@ class LogReader:
 
 
 class ColumnReader:
-    """A `LogReader` whose entries go to columns."""
+    """A `LogReader` whose entries go to columns; these want `begin_file` and `end_file`, too."""
 
     def __init__(self, columns: Columns, dialects: tuple[Dialect, ...] = DIALECTS) -> None:
         self._reader = LogReader(dialects)
