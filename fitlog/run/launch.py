@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fitlog.errors import TrainingError
+from fitlog.run.folders import new_folder
 from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
@@ -42,7 +43,7 @@ def train(options: RunOptions) -> RunResult:
     mx = import_mxnet()
     training = build_training(mx, options)
     start = datetime.now(UTC)
-    folder = make_folder(options, start)
+    folder = new_folder(options.out, options.run_name, start)
     arguments = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(options).items()
@@ -83,25 +84,6 @@ def train(options: RunOptions) -> RunResult:
         record["seconds"] = (end - start).total_seconds()
         write_record(folder / "run.json", record)
     return RunResult(folder=folder, record=record)
-
-
-def make_folder(options: RunOptions, start: datetime) -> Path:
-    """A new folder for the run; several of one second are numbered."""
-    stem = f"{start.astimezone():%Y%m%d-%H%M%S}-{options.run_name}"
-    for number in range(1, 1000):
-        folder = options.out / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if options.out.is_dir():
-                continue
-            raise TrainingError(f"cannot write into {options.out}: not a folder") from None
-        except OSError as error:
-            raise TrainingError(f"cannot make the folder {folder}: {error.strerror}") from None
-        return folder
-    raise TrainingError(
-        f"cannot make the folder {options.out / stem}: a thousand of that name are there"
-    )
 
 
 def _summary(error: Exception) -> str:
