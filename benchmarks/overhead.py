@@ -23,8 +23,8 @@ import numpy as np
 
 from fitlog import fit
 from fitlog.reading import read_columns
-from fitlog.run.arrays import load_digits
 from fitlog.run.networks import build_network
+from fitlog.run.samples import load_digits
 from fitlog.run.shim import import_mxnet
 
 BATCH_SIZE = 64

@@ -38,6 +38,15 @@ class Network(enum.StrEnum):
 
     LENET = "lenet"
     MLP = "mlp"
+    RESNET20 = "resnet20"
+    RESNET50 = "resnet50"
+
+
+class Dtype(enum.StrEnum):
+    """What a network calculates in."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
 
 
 class Undecided(enum.StrEnum):

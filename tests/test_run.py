@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from fitlog import TrainingError, read_log
-from fitlog.run.arrays import load_digits
-from fitlog.run.launch import RunResult, train
 from fitlog.run.folders import new_folder
+from fitlog.run.launch import RunResult, train
 from fitlog.run.record import describe_git
+from fitlog.run.samples import load_digits
 from fitlog.run.settings import RunOptions
 from support import Fitlog
 
@@ -59,6 +59,7 @@ def run(mx: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, l
 def test_the_digits_are_always_split_alike() -> None:
     train_samples, validation_samples = load_digits()
 
+    assert validation_samples is not None
     assert train_samples.images.shape == (1437, 1, 8, 8)
     assert validation_samples.images.shape == (360, 1, 8, 8)
     assert train_samples.images.dtype == train_samples.labels.dtype == np.float32

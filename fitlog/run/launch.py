@@ -7,7 +7,7 @@ where and how it ended), `phases.jsonl` (where the time went) and the checkpoint
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.progress import shown_progress
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.training import build_training, checkpoint_callback
@@ -41,17 +42,14 @@ def train(options: RunOptions) -> RunResult:
     """
     check_options(options)
     mx = import_mxnet()
-    training = build_training(mx, options)
     start = datetime.now(UTC)
+    training = build_training(mx, options)
+    make_parent(options.model_prefix)
     folder = new_folder(options.out, options.run_name, start)
-    arguments = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(options).items()
-    }
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
-        arguments=arguments,
+        arguments=options.as_record(),
         start=start,
         folder=Path.cwd(),
     )
@@ -69,7 +67,7 @@ def train(options: RunOptions) -> RunResult:
                 **training.arguments,
             )
         record["status"] = "finished"
-        record["results"] = _results(folder)
+        record["results"] = read_results(folder / "run.log")
     except KeyboardInterrupt:
         record["status"] = "interrupted"
         raise KeyboardInterrupt(f"(the log so far: {folder}/run.log)") from None
@@ -86,33 +84,20 @@ def train(options: RunOptions) -> RunResult:
     return RunResult(folder=folder, record=record)
 
 
+def make_parent(model_prefix: Path | None) -> None:
+    """The folder that checkpoints go to where they do not go into the run's."""
+    if model_prefix is None:
+        return
+    try:
+        model_prefix.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
+            f" {error.strerror}"
+        ) from None
+
+
 def _summary(error: Exception) -> str:
     """The message; of MXNet's own, which quote a C++ stack, the last line."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else ""
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    """The run in a few figures, read back from its own log."""
-    import statistics
-
-    from fitlog.reading import read_columns
-    from fitlog_parsers.columns import SPLITS
-
-    columns = read_columns([folder / "run.log"])
-    metrics = columns.metrics
-    accuracy = metrics.names.index("accuracy")
-    validation = [
-        (metrics.epoch[row], metrics.value[row])
-        for row in range(len(metrics))
-        if metrics.metric[row] == accuracy and metrics.split[row] == SPLITS.index("validation")
-    ]
-    best_epoch, best = max(validation, key=lambda pair: pair[1])
-    speeds = columns.speed.samples_per_sec
-    return {
-        "validation_accuracy": validation[-1][1],
-        "best_validation_accuracy": best,
-        "best_epoch": best_epoch,
-        "samples_per_sec": statistics.median(speeds) if speeds else None,
-        "windows": len(speeds),
-    }

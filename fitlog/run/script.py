@@ -159,30 +159,11 @@ def signal_name(number: int) -> str:
 
 
 def _results(log: Path) -> dict[str, Any]:
-    """What the log says in a few figures; empty where it says nothing that can be read.
-
-    `metrics` are the last of each that is said of an epoch, by names as those of the table of
-    epochs.
-    """
-    import statistics
-
-    from fitlog.reading import read_columns
-    from fitlog_parsers.columns import SCOPES, SPLITS
+    """What the log says in a few figures; empty where it says nothing that can be read."""
+    from fitlog.run.results import read_results
 
     try:
-        columns = read_columns([log], bulk=True)
+        results = read_results(log)
     except FitlogError:  # not even text, and that is fine
         return {}
-    metrics, speeds = columns.metrics, columns.speed.samples_per_sec
-    last = {
-        f"{SPLITS[metrics.split[row]]}-{metrics.names[metrics.metric[row]]}": metrics.value[row]
-        for row in range(len(metrics))
-        if SCOPES[metrics.scope[row]] == "epoch"
-    }
-    if not (last or len(speeds)):
-        return {}
-    return {
-        "samples_per_sec": statistics.median(speeds) if len(speeds) else None,
-        "windows": len(speeds),
-        "metrics": last,
-    }
+    return results if results["metrics"] or results["windows"] else {}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fitlog.errors import TrainingError
 from fitlog.run.folders import check_name
@@ -24,6 +24,7 @@ KV_STORES: Final = (
     *("local", "device", "nccl"),
     *("dist", "dist_sync", "dist_device_sync", "dist_sync_device", "dist_async", "p3"),
 )
+CHOICES: Final = {"network": NETWORKS, "dtype": DTYPES, "kv_store": KV_STORES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,18 @@ class RunOptions:
         """The first epoch to train: checkpoints are named after the epochs that made them."""
         return self.load_epoch or 0
 
+    def as_record(self) -> dict[str, Any]:
+        """The options as `run.json` has them."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
 
 def check_options(options: RunOptions) -> None:
     """Raise TrainingError for options that cannot work, before anything is imported or written."""
-    _require_one_of("network", options.network, NETWORKS)
-    _require_one_of("dtype", options.dtype, DTYPES)
-    _require_one_of("kv-store", options.kv_store, KV_STORES)
+    for name, known in CHOICES.items():
+        value = getattr(options, name)
+        if value not in known:
+            option = name.replace("_", "-")
+            raise TrainingError(f"no {option} named {value!r}; known: {', '.join(known)}")
     _check_data(options)
     _require_at_least("batch-size", options.batch_size, 1)
     if not (math.isfinite(options.lr) and options.lr > 0):
@@ -168,14 +175,15 @@ def _is_source(text: str) -> bool:
     return f"{kind}{colon}" in DATA and bool(colon) == bool(path)
 
 
-def _require_one_of(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise TrainingError(f"no {name} named {value!r}; known: {', '.join(known)}")
-
-
 def _require_at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise TrainingError(f"--{name} {value}: must be at least {least}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _joined(values: Sequence[int]) -> str:
