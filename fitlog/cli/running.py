@@ -262,4 +262,6 @@ def run(
             name=name,
         )
         result = train(options)
-        typer.echo(f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}")
+        typer.echo(
+            f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}"
+        )

@@ -209,7 +209,7 @@ def _spawn(
 ) -> int:
     return os.posix_spawnp(
         command[0],
-        command,
+        list(command),
         environment,
         file_actions=[
             (os.POSIX_SPAWN_DUP2, channel.write_end, output)

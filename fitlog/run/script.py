@@ -66,9 +66,10 @@ def run_command(words: Sequence[str], *, out: Path, name: str | None = None) -> 
     if not words:
         raise TrainingError("no command behind --; say `fitlog run -- COMMAND [ARGS]`")
     if shutil.which(words[0]) is None:
-        place = Path(words[0])
-        why = "not executable" if "/" in words[0] and place.is_file() else "no such command"
-        raise TrainingError(f"cannot run {words[0]}: {why}")
+        is_there = "/" in words[0] and Path(words[0]).exists()
+        raise TrainingError(
+            f"cannot run {words[0]}: {'not executable' if is_there else 'no such command'}"
+        )
     return _run(
         words,
         out=out,
