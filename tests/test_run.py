@@ -102,7 +102,9 @@ def test_the_record_says_what_was_run_and_how_it_ended(run: tuple[RunResult, lis
     start, end = (datetime.fromisoformat(record[key]) for key in ("start", "end"))
     assert start.utcoffset() is not None
     assert (end - start).total_seconds() == pytest.approx(record["seconds"], abs=0.01)
-    assert record["results"]["validation_accuracy"] >= 0.97
+    accuracy = record["results"]["metrics"]["validation-accuracy"]
+    assert 0.97 <= accuracy["last"] <= accuracy["best"]
+    assert record["results"]["windows"] == 60
     assert record == run[0].record
 
 

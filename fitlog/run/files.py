@@ -14,9 +14,9 @@ import lzma
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from fitlog.errors import TrainingError
 from fitlog.run.samples import Samples, Sets, checked_samples
@@ -133,8 +133,7 @@ def read_idx(path: Path) -> Array:
     """
     import numpy as np
 
-    opened: Callable[[Path], Any] = gzip.open if path.suffix == ".gz" else open
-    with _read_errors(path, "an idx file of bytes"), opened(path) as file:
+    with _read_errors(path, "an idx file of bytes"), _opened(path) as file:
         begin = file.read(4)
         if len(begin) < 4 or begin[:3] != _IDX_BYTES:
             raise ValueError("it begins otherwise")
@@ -142,6 +141,10 @@ def read_idx(path: Path) -> Array:
         shape = np.frombuffer(file.read(4 * dimensions), ">u4").astype(int)
         data = file.read(math.prod(map(int, shape)))
         return np.frombuffer(data, "uint8").reshape(shape)
+
+
+def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 @contextlib.contextmanager

@@ -38,11 +38,11 @@ def build_network(
     _check_shape(name, image_shape)
     net = mx.sym.Variable("data")
     if dtype != "float32":
-        net = mx.sym.Cast(net, dtype=dtype)
+        net = mx.sym.Cast(net, dtype=dtype, name="cast_in")
     net = _BODIES[name](mx, net)
     net = mx.sym.FullyConnected(net, num_hidden=num_classes, name="output")
     if dtype != "float32":
-        net = mx.sym.Cast(net, dtype="float32")
+        net = mx.sym.Cast(net, dtype="float32", name="cast_out")
     return mx.sym.SoftmaxOutput(net, name="softmax")
 
 
@@ -69,12 +69,12 @@ def _lenet(mx: Any, net: Any) -> Any:
         )
         net = mx.sym.Activation(net, act_type="relu", name=f"relu{name}")
         net = mx.sym.Pooling(net, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"pool{name}")
-    return _dense(mx, mx.sym.Flatten(net), "3", num_hidden=128)
+    return _dense(mx, mx.sym.Flatten(net, name="flatten"), "3", num_hidden=128)
 
 
 def _mlp(mx: Any, net: Any) -> Any:
     """Three dense layers."""
-    net = _dense(mx, mx.sym.Flatten(net), "1", num_hidden=128)
+    net = _dense(mx, mx.sym.Flatten(net, name="flatten"), "1", num_hidden=128)
     return _dense(mx, net, "2", num_hidden=64)
 
 
@@ -113,7 +113,7 @@ def _stages(mx: Any, net: Any, unit: Build, stages: Sequence[tuple[int, int]]) -
             net = mx.sym.elemwise_add(net, shortcut, name=f"{name}_sum")
             net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu")
     net = mx.sym.Pooling(net, pool_type="avg", kernel=(1, 1), global_pool=True, name="last_pool")
-    return mx.sym.Flatten(net)
+    return mx.sym.Flatten(net, name="flatten")
 
 
 def _basic_unit(mx: Any, net: Any, name: str, num_filter: int, stride: int) -> Any:

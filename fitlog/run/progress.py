@@ -80,10 +80,8 @@ class _Bar:
             case Speed(epoch=int(epoch), batch_end=int(batch_end), samples_per_sec=speed):
                 self._speed = f"{speed:,.0f} samples/sec"
                 self._progress.update(self._task, completed=epoch + batch_end / self._batches)
-            case Metric(
-                scope="epoch", split="validation", epoch=int(epoch), metric=name, value=value
-            ):
+            case Metric(scope="epoch", epoch=int(epoch), split=split, metric=name, value=value):
                 self._metric = self._metric or name
-                if name == self._metric:
+                if name == self._metric and split == "validation":
                     self._validation = f"validation {name} {value:.4f}"
                 self._progress.update(self._task, completed=epoch + 1)

@@ -19,6 +19,8 @@ _DIGITS_TO_TRAIN: Final = 1437
 _SYNTHETIC_TO_TRAIN: Final = 1024
 # Splits are part of the workload: runs with other seeds are judged on the same images.
 _SPLIT_SEED: Final = 19980701
+# What tells channels that stand last.
+_CHANNELS: Final = (1, 3)
 _BRIGHTEST_DIGIT: Final = 16
 _BRIGHTEST_BYTE: Final = 255
 
@@ -104,7 +106,7 @@ def checked_samples(images: Array, labels: Array, place: str) -> Samples:
     """What a file held, as samples; `place` is named where they are none.
 
     Images are (n, values), (n, height, width), (n, channels, height, width) or
-    (n, height, width, channels) with 1, 3 or 4 channels. Pixels that are whole numbers are to be
+    (n, height, width, channels) with 1 or 3 channels. Pixels that are whole numbers are to be
     divided by the largest of them, bytes by 255; others are taken as they are.
 
     Raises:
@@ -136,7 +138,7 @@ def checked_samples(images: Array, labels: Array, place: str) -> Samples:
         raise TrainingError(f"{place}: labels must be whole numbers from 0 on, one for each class")
     if images.ndim == 3:
         images = images[:, None]
-    elif images.ndim == 4 and images.shape[3] in (1, 3, 4) and images.shape[1] not in (1, 3, 4):
+    elif images.ndim == 4 and images.shape[3] in _CHANNELS and images.shape[1] not in _CHANNELS:
         images = images.transpose(0, 3, 1, 2)
     return Samples(
         images=np.ascontiguousarray(images, "float32"),

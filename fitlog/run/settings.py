@@ -18,8 +18,9 @@ from fitlog.run.folders import check_name
 
 NETWORKS: Final = ("lenet", "mlp", "resnet20", "resnet50")
 DTYPES: Final = ("float32", "float16")
-# What `--data` can begin with; the last three name a file or a folder behind a colon.
-DATA: Final = ("digits", "synthetic", "csv:", "npz:", "mnist:", "rec:")
+# What `--data` can be; of files, what stands before the colon.
+MADE_DATA: Final = ("digits", "synthetic")
+FILE_KINDS: Final = ("csv", "npz", "mnist", "rec")
 KV_STORES: Final = (
     *("local", "device", "nccl"),
     *("dist", "dist_sync", "dist_device_sync", "dist_sync_device", "dist_async", "p3"),
@@ -117,12 +118,11 @@ def check_options(options: RunOptions) -> None:
 
 
 def _check_data(options: RunOptions) -> None:
-    for name, source in (("data", options.data), ("data-val", options.data_val)):
-        if source is not None and not _is_source(source):
-            raise TrainingError(
-                f"--{name} {source}: must be digits, synthetic, csv:FILE, npz:FILE,"
-                " mnist:FOLDER or rec:FILE"
-            )
+    files = "csv:FILE, npz:FILE, mnist:FOLDER or rec:FILE"
+    if options.data is not None and options.data not in MADE_DATA and not _is_file(options.data):
+        raise TrainingError(f"--data {options.data}: must be {', '.join(MADE_DATA)}, {files}")
+    if options.data_val is not None and not _is_file(options.data_val):
+        raise TrainingError(f"--data-val {options.data_val}: must be {files}")
     if not 0 <= options.val_share < 1:
         raise TrainingError(f"--val-share {options.val_share}: must be a part of the whole")
     if options.val_share and options.data_val:
@@ -170,9 +170,9 @@ def _check_schedule(options: RunOptions) -> None:
         )
 
 
-def _is_source(text: str) -> bool:
-    kind, colon, path = text.partition(":")
-    return f"{kind}{colon}" in DATA and bool(colon) == bool(path)
+def _is_file(source: str) -> bool:
+    kind, _, path = source.partition(":")
+    return kind in FILE_KINDS and bool(path)
 
 
 def _require_at_least(name: str, value: int, least: int) -> None:
