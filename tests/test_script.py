@@ -137,6 +137,7 @@ def run(mx: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         text=True,
         timeout=120,
         check=True,
