@@ -181,6 +181,32 @@ def test_epochs_of_a_record_file_are_equally_long_and_draw_each_image_in_turn(mx
     assert not np.array_equal(epochs[0], epochs[1])
 
 
+def test_the_order_of_a_record_file_comes_from_the_seed(mx: Any) -> None:
+    write_rec(mx, IMAGES, np.arange(30))
+
+    def order(seed: int) -> list[float]:
+        train = opened(mx, data="rec:d.rec", image_shape=(1, 4, 5), seed=seed).train
+        return [*epoch_of(train)[1], *epoch_of(train)[1]]
+
+    assert order(3) == order(3)
+    assert order(3) != order(4)
+
+
+def test_images_of_a_record_file_are_cut_to_their_middle_or_scaled_up(mx: Any) -> None:
+    images = np.zeros((4, 6, 6), "uint8")
+    images[:, 1:5, 1:5] = 255
+    write_rec(mx, images, [0, 1, 0, 1])
+
+    cut, scaled = (
+        opened(mx, data="rec:d.rec", batch_size=4, image_shape=(1, size, size)) for size in (4, 12)
+    )
+
+    assert (epoch_of(cut.train)[0] == 1).all()
+    found = epoch_of(scaled.train)[0]
+    assert found[:, :, 4:8, 4:8].min() == 1
+    assert found[:, :, :2].max() < 0.5
+
+
 @pytest.mark.parametrize("source", ["digits", "synthetic", "npz:d.npz"])
 @pytest.mark.parametrize("num_parts", [2, 3, 4])
 def test_parts_share_no_sample_and_have_equally_many_batches(
@@ -387,6 +413,7 @@ def test_wrong_data_are_refused_by_name(
     [
         ("train-images", b"x" * 100, "m/train-images-idx3-ubyte: is not an idx file of bytes"),
         ("train-images", b"\0\0\x08\x03", "m/train-images-idx3-ubyte: is not an idx file of bytes"),
+        ("train-images", b"\0\0\x08\x03" + b"\xff" * 12, "m/train-images-idx3-ubyte: is too large"),
         ("train-labels", b"\0\0\x08\x01\0\0\0\x07\0", "m/train-labels-idx1-ubyte: is not an idx"),
     ],
 )

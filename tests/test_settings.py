@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fitlog.cli.running import run
 from fitlog.errors import SettingError, TrainingError
 from fitlog.run.config import read_config
 from fitlog.run.settings import RunOptions, check_options
-from support import Fitlog
+from support import PROJECT, Fitlog
+
+PAGE = PROJECT / "docs" / "running.md"
 
 
 def test_the_defaults_make_sense() -> None:
@@ -98,6 +104,32 @@ def test_a_file_sets_options_by_their_names(tmp_path: Path) -> None:
         out=Path("there"),
     )
     assert isinstance(options.lr, float)
+
+
+def test_the_file_that_the_documentation_shows_is_read(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    file = tmp_path / "resnet.toml"
+    file.write_text(shown)
+
+    options = RunOptions(**read_config(file))
+
+    check_options(options)
+    assert options.lr_step_epochs == (50, 75)
+
+
+def test_the_command_the_options_and_the_documentation_agree() -> None:
+    parameters = inspect.signature(run).parameters
+    defaults = {field.name: field.default for field in fields(RunOptions)}
+    documented = re.findall(r"^\| `--([a-z-]+)`", PAGE.read_text("utf-8"), re.M)
+
+    assert {name.replace("-", "_") for name in documented} == {*defaults, "config"}
+    assert set(parameters) == {*defaults, "config", "context", "words"}
+    for name, default in defaults.items():
+        given = parameters[name].default
+        if given is not None:
+            assert given == default
+        elif name != "metric":  # which cannot say so: what is given would be added
+            assert not default
 
 
 @pytest.mark.parametrize(

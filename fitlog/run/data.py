@@ -148,9 +148,10 @@ def _open_records(mx: Any, options: RunOptions, part: int, num_parts: int) -> Da
             mx, options, options.image_shape, num_classes, _BRIGHTEST_BYTE
         )
     return Data(
-        # What fills up the last batch of an epoch is taken from the next, which then is shorter:
-        # upstream's iterator has epochs of differing length, and parts of differing size.
-        train=mx.io.ResizeIter(records, batches),
+        # Upstream's iterator has epochs of differing length, for what fills up the last batch is
+        # left out of the next one, and parts of differing size. It is reset only where it ends: a
+        # reset before that meets its threads at work, and the order no longer comes from the seed.
+        train=mx.io.ResizeIter(records, batches, reset_internal=False),
         validation=validation,
         image_shape=options.image_shape,
         num_classes=num_classes,

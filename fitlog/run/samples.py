@@ -153,10 +153,11 @@ def shaped(samples: Samples, image_shape: Sequence[int], place: str) -> Samples:
     Raises:
         TrainingError: they have more, or fewer, or are images of another shape.
     """
-    found, wanted = samples.images.shape[1:], tuple(image_shape)
+    found: tuple[int, ...] = samples.images.shape[1:]
+    wanted = tuple(image_shape)
     if found == wanted:
         return samples
-    if len(found) > 1 or found[0] != math.prod(wanted):
+    if len(found) > 1 or math.prod(found) != math.prod(wanted):
         raise TrainingError(f"{place}: its images are {_by(found)}, not {_by(wanted)}")
     return Samples(
         images=samples.images.reshape(-1, *wanted),
@@ -176,4 +177,5 @@ def _brightest(images: Array) -> float:
 
 
 def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} values"
+    text = "x".join(map(str, shape))
+    return text if len(shape) > 1 else f"{text} values"
