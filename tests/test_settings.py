@@ -229,5 +229,7 @@ def test_the_help_groups_the_options(fitlog: Fitlog) -> None:
     lines = fitlog("run", "--help").stdout.splitlines()
 
     groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert groups == ["Network and data:", "Learning:", "Machine:", "Record:", "Options:"]
+    assert groups == [
+        "Arguments:", "Network and data:", "Learning:", "Machine:", "Record:", "Options:",
+    ]  # fmt: skip
     assert lines.index("Learning:") < next(i for i, x in enumerate(lines) if "--lr " in x)
