@@ -17,8 +17,10 @@ from typing import IO, Any
 
 from fitlog.errors import SettingError, Termination, TrainingError
 from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address, threads_of
+from fitlog.run.fingerprint import describe_data
+from fitlog.run.folders import new_folder
 from fitlog.run.group import GroupEnd, Stream, launch_group
-from fitlog.run.launch import RunResult, make_folder, make_parent
+from fitlog.run.launch import RunResult, make_parent
 from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
 from fitlog.run.record import begin_record, write_record
@@ -40,11 +42,12 @@ def train_distributed(options: RunOptions) -> RunResult:
     reserve_address(cluster)[0].close()  # a port that is taken is better told now
     start = datetime.now(UTC)
     make_parent(options.model_prefix)
-    folder = make_folder(options, start)
+    folder = new_folder(options.out, options.run_name, start)
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
         arguments=options.as_record(),
+        data=describe_data(options.data, options.data_val),
         start=start,
         folder=Path.cwd(),
     )

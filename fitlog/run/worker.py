@@ -71,9 +71,11 @@ def main() -> None:
 
 def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
+    from fitlog.run.checkpoints import Checkpointer
     from fitlog.run.instrument import fit
+    from fitlog.run.launch import checkpoint_prefix
     from fitlog.run.sampling import DEFAULT_EVERY
-    from fitlog.run.training import build_training, checkpoint_callback
+    from fitlog.run.training import build_training
 
     options = task.options
     store = mx.kv.create(options.kv_store)
@@ -84,13 +86,21 @@ def train_rank(mx: Any, task: Task) -> None:
     logging.info("start with arguments %s", argparse.Namespace(**options.as_record()))
     training = build_training(mx, options, part=rank, num_parts=store.num_workers)
     task.folder.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
+    # Where servers update the parameters there is nothing to resume, and no manifest is written.
+    checkpointer = Checkpointer(
+        training.module,
+        checkpoint_prefix(options, task.folder),
+        run="",
+        log=task.folder / "run.log",
+        period=options.save_period,
+    )
     fit(
         training.module,
         training.data.train,
         phases=task.folder / f"phases-{rank}.jsonl",
         # At least one batch of an epoch: it tells a rank's own pace from that of the others.
         sync_every=min(DEFAULT_EVERY, max(2, training.data.batches_per_epoch - 1)),
-        epoch_end_callback=checkpoint_callback(mx, options, task.folder) if rank == 0 else None,
+        epoch_end_callback=checkpointer if rank == 0 else None,
         **{**training.arguments, "kvstore": store},
     )
     logging.info("%s%s", PARAMETERS, _hash_parameters(training.module))
