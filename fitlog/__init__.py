@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
     from fitlog.plots import plot_logs
-    from fitlog.run.instrument import fit
+    from fitlog.run.instrument import fit, instrument
     from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
 
@@ -50,6 +50,7 @@ _HOMES = {
     "check": "fitlog.gate",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
+    "instrument": "fitlog.run.instrument",
     "plot_logs": "fitlog.plots",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
@@ -73,6 +74,7 @@ __all__ = [
     "check",
     "fit",
     "follow_log",
+    "instrument",
     "plot_logs",
     "read_log",
     "read_logs",

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
-import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +12,12 @@ import numpy as np
 import pytest
 
 import fitlog
-
-BATCH = 16
-SAMPLES = 104  # 7 batches, the last one filled up with 8 samples
-
-
-@contextmanager
-def logged() -> Iterator[list[str]]:
-    """The messages that reach the root logger meanwhile."""
-    messages: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
-
-    root, handler = logging.getLogger(), Collector()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield messages
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
+from networks import BATCH, SAMPLES, logged, make_data, make_module
 
 
 def ignore(record: dict[str, Any]) -> None:
     """A sink that keeps nothing."""
     del record
-
-
-def without_times(messages: list[str]) -> list[str]:
-    return [re.sub(r"(Speed: |Time cost=)[-\d.einf]+", r"\1?", message) for message in messages]
-
-
-def make_data(mx: Any, *, shuffle: bool = False) -> Any:
-    random = np.random.RandomState(3)
-    labels = random.randint(0, 4, SAMPLES)
-    images = random.normal(labels[:, None], 1.0, (SAMPLES, 6)).astype("float32")
-    return mx.io.NDArrayIter(images, labels.astype("float32"), BATCH, shuffle=shuffle)
-
-
-def make_module(mx: Any) -> Any:
-    net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=8, name="dense1")
-    net = mx.sym.Activation(net, act_type="relu", name="relu1")
-    net = mx.sym.FullyConnected(net, num_hidden=4, name="dense2")
-    return mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
 
 
 def settings(mx: Any, folder: Path, **changes: Any) -> dict[str, Any]:
@@ -73,55 +30,6 @@ def settings(mx: Any, folder: Path, **changes: Any) -> dict[str, Any]:
         "num_epoch": 3,
         **changes,
     }
-
-
-def trained(mx: Any, fit: Any, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
-    """Messages and final parameters of one seeded training."""
-    mx.random.seed(5)
-    np.random.seed(5)
-    module = make_module(mx)
-    with logged() as messages:
-        fit(module, make_data(mx, shuffle=True), **arguments)
-    parameters, _ = module.get_params()
-    return messages, {name: value.asnumpy() for name, value in parameters.items()}
-
-
-VARIANTS: dict[str, Any] = {
-    "plain": lambda mx: {},
-    "no validation": lambda mx: {"eval_data": None},
-    "no callbacks": lambda mx: {"batch_end_callback": None, "epoch_end_callback": None},
-    "several callbacks": lambda mx: {
-        "batch_end_callback": [mx.callback.Speedometer(BATCH, 3), mx.callback.log_train_metric(2)]
-    },
-    "running means": lambda mx: {
-        "batch_end_callback": mx.callback.Speedometer(BATCH, 2, auto_reset=False)
-    },
-    "validation speeds": lambda mx: {
-        "eval_batch_end_callback": mx.callback.Speedometer(BATCH, 2),
-        "eval_end_callback": mx.callback.LogValidationMetricsCallback(),
-    },
-    "later epochs": lambda mx: {"begin_epoch": 2, "num_epoch": 4},
-    "other metric for validation": lambda mx: {"validation_metric": "rmse", "eval_metric": "acc"},
-    "adam": lambda mx: {"optimizer": "adam", "optimizer_params": {"learning_rate": 0.01}},
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_log_and_parameters_are_upstreams(variant: str, mx: Any, tmp_path: Path) -> None:
-    changes = VARIANTS[variant]
-
-    theirs, their_parameters = trained(
-        mx, type(make_module(mx)).fit, **settings(mx, tmp_path, **changes(mx))
-    )
-    ours, our_parameters = trained(
-        mx, fitlog.fit, phases=ignore, **settings(mx, tmp_path, **changes(mx))
-    )
-
-    assert without_times(ours) == without_times(theirs)
-    assert len(ours) >= 4
-    assert our_parameters.keys() == their_parameters.keys()
-    for name, value in their_parameters.items():
-        np.testing.assert_array_equal(our_parameters[name], value)
 
 
 def test_arguments_may_stand_in_upstreams_order(mx: Any) -> None:

@@ -50,8 +50,9 @@ def fit(
     Every argument of the module's `fit` is taken, by position or by name, and means what it means
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
-    batch callbacks reports, else every 50 batches. On every batch of `sync_every` the engine is
-    waited for after each part, to tell what it truly takes; 0 leaves that out.
+    batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
+    waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
+    leaves both out.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -64,6 +65,10 @@ def fit(
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
     if phases is None:
         module.fit(train_data, *args, **kwargs)
+        return
+    if not _takes_callbacks(module.fit):  # it calls upstream's
+        with instrument(phases=phases, sync_every=sync_every):
+            module.fit(train_data, *args, **kwargs)
         return
     with _opened(phases) as sink:
         _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every)
@@ -118,6 +123,8 @@ def instrument(
         for method, measure in ("fit", fit_measured), ("score", score_measured):
             for owner in _owners(BaseModule, method):
                 original = vars(owner)[method]
+                if not _takes_callbacks(original):
+                    continue  # it calls its base's, which is measured
                 patches.callback(setattr, owner, method, original)
                 setattr(owner, method, measured(measure, original))
         yield
@@ -130,6 +137,12 @@ def _opened(phases: str | Path | Sink) -> Iterator[Sink]:
     else:
         with PhaseFile(Path(phases)) as sink:
             yield sink
+
+
+def _takes_callbacks(method: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(method).parameters
+    has_rest = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return has_rest or "batch_end_callback" in parameters
 
 
 def _owners(base: type[Any], method: str) -> Iterator[type[Any]]:
@@ -158,7 +171,7 @@ def _fit_recorded(
     timed = {name: recorder.timed(phase, methods[name]) for name, phase in _METHODS.items()}
     if sampler is not None:
         timed["forward_backward"] = _before(sampler.begin_batch, timed["forward_backward"])
-    timed["get_params"] = _after(timed["get_params"], recorder.check_epoch)
+        timed["get_params"] = _before(sampler.end_epoch, timed["get_params"])
     timed["score"] = recorder.timed("validation", _timed_score(module, sink))
     call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
     if call["epoch_end_callback"] is not None:
@@ -222,15 +235,6 @@ def _before(first: Callable[[], None], call: Callable[..., Any]) -> Callable[...
     def both(*args: Any, **kwargs: Any) -> Any:
         first()
         return call(*args, **kwargs)
-
-    return both
-
-
-def _after(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
-    def both(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        then()
-        return result
 
     return both
 

@@ -194,10 +194,10 @@ class PhaseRecorder:
         if self._warn is not None:
             self._warn(text)
 
-    def check_epoch(self) -> None:
-        """The parameters were fetched, for which the engine's work must be done."""
-        if self._nbatch > 0:  # of a single batch, most may be left: its backward pass
-            self.check_left(self._spent["sync"], self._window_seconds)
+    @property
+    def epoch_seconds(self) -> float:
+        """What the windows of the epoch so far add up to; 0 where it has one batch at most."""
+        return self._window_seconds if self._nbatch > 0 else 0.0
 
     def _take_spent(self) -> dict[str, float]:
         """What was spent since the last time, which goes into the epoch's sum as well."""

@@ -56,11 +56,10 @@ class EngineSampler:
         self._batches += 1
         self._is_sampled = self._batches % self._every == 0
         if self._is_sampled:
-            begin = self._recorder.clock()
-            self._drain()
-            now = self._recorder.clock()
+            since = self._recorder.clock() - self._drained
+            left = self._seconds_left()
             if self._every > 1:  # else hardly any time has passed
-                self._recorder.check_left(now - begin, begin - self._drained)
+                self._recorder.check_left(left, since)
             self._recorder.measure("batches", 1)
 
     def end_batch(self) -> None:
@@ -68,6 +67,21 @@ class EngineSampler:
         if self._is_sampled:
             self._is_sampled = False
             self._drained = self._recorder.clock()
+
+    def end_epoch(self) -> None:
+        """The epoch's batches are done, and their lines logged: wait for what is left of them."""
+        if self._recorder.is_busy:
+            return
+        since = min(self._recorder.epoch_seconds, self._recorder.clock() - self._drained)
+        left = self._seconds_left()
+        if since:
+            self._recorder.check_left(left, since)
+        self._drained = self._recorder.clock()
+
+    def _seconds_left(self) -> float:
+        begin = self._recorder.clock()
+        self._drain()
+        return self._recorder.clock() - begin
 
     def _compute(self, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if not self._is_sampled:
