@@ -417,6 +417,20 @@ def test_any_name_that_is_read_back_is_taken(name: str) -> None:
     started().metric({name: 1.0})
 
 
+def test_a_value_may_be_an_array_of_one_element() -> None:
+    text = io.StringIO()
+
+    with fitlog.LineWriter(text, batch_size=1) as log:
+        for _ in log.epochs(1):
+            log.metric(loss=np.full((1, 1), 0.5), accuracy=np.float16(1), norm=True)
+
+    assert [line[9:] for line in text.getvalue().splitlines()[:3]] == [
+        "Train-loss=0.500000",
+        "Train-accuracy=1.000000",
+        "Train-norm=1.000000",
+    ]
+
+
 def test_a_metric_outside_of_an_epoch_is_refused() -> None:
     log = fitlog.LineWriter(io.StringIO(), batch_size=1)
 

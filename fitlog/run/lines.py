@@ -233,7 +233,8 @@ class LineWriter:
                 _check_name(name)
                 self._known_names.add(name)
             try:
-                numbers[name] = float(value)
+                # A tensor that has a gradient warns where it is made a float, not with `item`.
+                numbers[name] = float(value.item() if hasattr(value, "item") else value)
             except Exception as error:  # each framework has errors of its own
                 raise TrainingError(
                     f"the value of metric {name!r} is no single number: {value!r:.80}"
