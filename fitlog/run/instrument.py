@@ -32,7 +32,6 @@ _METHODS: Final = {
     "get_params": "sync",
     "set_params": "sync",
 }
-_SAMPLED: Final = ("forward_backward", "update", "update_metric")
 # The same of BaseModule.score.
 _EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
 _DEFAULT_FILE: Final = "phases.jsonl"
@@ -169,14 +168,14 @@ def _fit_recorded(
         sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn
     )
     recorder.begin()
-    methods = {name: getattr(module, name) for name in _METHODS}
     sampler = _sampler(recorder, module, sync_every)
+    watch = Watch(recorder, sampler.end_batch if sampler else None)
+    timed = {
+        name: recorder.timed(phase, getattr(module, name))
+        for name, phase in _METHODS.items()
+        if name != "prepare" or _prepares(module, call["sparse_row_id_fn"])
+    }
     if sampler is not None:
-        methods.update({name: sampler.wrap(name, methods[name]) for name in _SAMPLED})
-    watch = Watch(recorder, *([sampler.end_batch] if sampler else []))
-    timed = {name: recorder.timed(phase, methods[name]) for name, phase in _METHODS.items()}
-    if sampler is not None:
-        timed["forward_backward"] = _before(sampler.begin_batch, timed["forward_backward"])
         timed["get_params"] = _before(sampler.end_epoch, timed["get_params"])
     timed["score"] = recorder.timed("validation", _timed_score(module, sink))
     call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
@@ -193,6 +192,9 @@ def _fit_recorded(
         with contextlib.suppress(Exception):  # what went wrong first is what the caller must see
             recorder.close(status)
         raise
+    finally:
+        if sampler is not None:
+            sampler.close()
     recorder.close("finished")
 
 
@@ -227,6 +229,14 @@ def _score_recorded(
         result = run(*call.args, **call.kwargs)
     recorder.end_epoch()
     return result
+
+
+def _prepares(module: Any, sparse_row_id_fn: Any) -> bool:
+    """Whether `prepare` does anything: with sparse rows, or in a module like BucketingModule."""
+    from mxnet.module import BaseModule, Module
+
+    own = type(module).prepare not in (BaseModule.prepare, Module.prepare)
+    return own or sparse_row_id_fn is not None
 
 
 def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:

@@ -7,6 +7,7 @@ every n-th batch the engine is drained first, and after each part; the others ru
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,11 +20,11 @@ _PARTS: Final = ("forward", "backward")
 
 
 class EngineSampler:
-    """Times the parts of every n-th batch of a fit, all of which must be given to `wrap`.
+    """Times the parts of every n-th batch of a fit; `end_batch` must be called after each.
 
     The window's record has the sums: 'batches', and the seconds of 'forward', 'backward', 'update',
     'metric'; of a module whose `forward_backward` calls neither of the two, 'compute' is what both
-    take.
+    take. Between those batches nothing stands in the way of the module's methods.
     """
 
     def __init__(
@@ -34,39 +35,19 @@ class EngineSampler:
         self._every = every
         self._wait = wait
         self._batches = 0
-        self._is_sampled = False
+        self._sampled = contextlib.ExitStack()
         self._drained = recorder.clock()
         self._drain = recorder.timed("pending", wait)
 
-    def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """A method of the module, timed on its own where the batch is one of those."""
-        if name == "forward_backward":
-            return lambda *args, **kwargs: self._compute(call, args, kwargs)
-        part = {"update": "update", "update_metric": "metric"}[name]
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            if not self._is_sampled:
-                return call(*args, **kwargs)
-            return self._timed(part, call, args, kwargs)
-
-        return wrapped
-
-    def begin_batch(self) -> None:
-        """A batch is about to be computed: decide whether it is one of those, and drain."""
-        self._batches += 1
-        self._is_sampled = self._batches % self._every == 0
-        if self._is_sampled:
-            since = self._recorder.clock() - self._drained
-            left = self._seconds_left()
-            if self._every > 1:  # else hardly any time has passed
-                self._recorder.check_left(left, since)
-            self._recorder.measure("batches", 1)
-
     def end_batch(self) -> None:
-        """The batch is done."""
-        if self._is_sampled:
-            self._is_sampled = False
+        """A batch is done: see whether the next one is to be taken apart."""
+        self._batches += 1
+        place = self._batches % self._every
+        if place == 0:
+            self._sampled.close()
             self._drained = self._recorder.clock()
+        if place == self._every - 1:
+            self._begin_sample()
 
     def end_epoch(self) -> None:
         """The epoch's batches are done, and their lines logged: wait for what is left of them."""
@@ -78,36 +59,64 @@ class EngineSampler:
             self._recorder.check_left(left, since)
         self._drained = self._recorder.clock()
 
+    def close(self) -> None:
+        """The fit is over."""
+        self._sampled.close()
+
+    def _begin_sample(self) -> None:
+        module = self._module
+        whole = {
+            name: self._recorder.timed(phase, self._apart(part, getattr(module, name)))
+            for name, phase, part in (
+                ("update", "update", "update"),
+                ("update_metric", "metric", "metric"),
+            )
+        }
+        compute = self._recorder.timed("compute", self._compute)
+        forward_backward = module.forward_backward
+
+        def drained(*args: Any, **kwargs: Any) -> Any:
+            since = self._recorder.clock() - self._drained
+            left = self._seconds_left()
+            if self._every > 1:  # else hardly any time has passed
+                self._recorder.check_left(left, since)
+            self._recorder.measure("batches", 1)
+            return compute(forward_backward, args, kwargs)
+
+        self._sampled.enter_context(shadowed(module, {"forward_backward": drained, **whole}))
+
     def _seconds_left(self) -> float:
         begin = self._recorder.clock()
         self._drain()
         return self._recorder.clock() - begin
 
     def _compute(self, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if not self._is_sampled:
-            return call(*args, **kwargs)
-        parts: list[str] = []
+        parts = {name: getattr(self._module, name) for name in _PARTS}
+        done: list[str] = []
 
-        def part(name: str) -> Callable[..., Any]:
-            method = getattr(self._module, name)
+        def noted(name: str) -> Callable[..., Any]:
+            apart = self._apart(name, parts[name])
 
-            def timed(*args: Any, **kwargs: Any) -> Any:
-                parts.append(name)
-                return self._timed(name, method, args, kwargs)
+            def part(*args: Any, **kwargs: Any) -> Any:
+                done.append(name)
+                return apart(*args, **kwargs)
 
-            return timed
+            return part
 
         begin = self._recorder.clock()
-        with shadowed(self._module, {name: part(name) for name in _PARTS}):
+        with shadowed(self._module, {name: noted(name) for name in _PARTS}):
             result = call(*args, **kwargs)
-        if not parts:
+        if not done:
             self._wait()
             self._recorder.measure("compute", self._recorder.clock() - begin)
         return result
 
-    def _timed(self, part: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        begin = self._recorder.clock()
-        result = call(*args, **kwargs)
-        self._wait()
-        self._recorder.measure(part, self._recorder.clock() - begin)
-        return result
+    def _apart(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def apart(*args: Any, **kwargs: Any) -> Any:
+            begin = self._recorder.clock()
+            result = call(*args, **kwargs)
+            self._wait()
+            self._recorder.measure(part, self._recorder.clock() - begin)
+            return result
+
+        return apart

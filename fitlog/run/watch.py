@@ -42,7 +42,7 @@ class Watch:
     """Tells a recorder of each batch; `after_batch` is called then."""
 
     def __init__(
-        self, recorder: PhaseRecorder, after_batch: Callable[[], None] = lambda: None
+        self, recorder: PhaseRecorder, after_batch: Callable[[], None] | None = None
     ) -> None:
         self._recorder = recorder
         self._after_batch = after_batch
@@ -82,7 +82,8 @@ class Watch:
         self._recorder.end_batch(
             param.epoch, param.nbatch, padded=self._padded, last=self._exhausted
         )
-        self._after_batch()
+        if self._after_batch is not None:
+            self._after_batch()
 
     def end_evaluated(self, param: Any) -> None:
         """A batch_end_callback of score, which asks for the next batch only afterwards."""
