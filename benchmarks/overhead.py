@@ -5,7 +5,8 @@
 Both train the workload of `fitlog run` with a Speedometer; each pair is one training of either
 kind, in changing order. Trainings are short and many, for on a busy machine one says little. The
 throughput is the median that the Speedometer printed; CPU and wall time are of the whole fit, with
-what it costs to begin. With `--fast` the instrumented fit is `fitlog.fit(..., fast=True)`. A throughput ratio of 1.00 is no cost, 0.99 is one per cent.
+what it costs to begin. A throughput ratio of 1.00 is no cost, 0.99 is one per cent. With `--fast`
+the instrumented fit is `fitlog.fit(..., fast=True)`.
 """
 
 from __future__ import annotations

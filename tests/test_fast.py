@@ -11,7 +11,17 @@ import pytest
 
 import fitlog
 from fitlog.run.fast import fast_data, fast_metric
-from networks import BATCH, SAMPLES, logged, make_arrays, make_data, make_module, make_symbol
+from networks import (
+    BATCH,
+    SAMPLES,
+    logged,
+    make_arrays,
+    make_data,
+    make_module,
+    make_symbol,
+    without_times,
+)
+from support import Fitlog
 from test_parity import CASES, Case, plain, trained
 
 Make = Callable[[Any], Any]
@@ -392,3 +402,24 @@ def test_labels_and_outputs_of_unlike_number_are_refused_as_upstream_does(mx: An
 
     with fast_metric(metric), pytest.raises(ValueError, match="Shape of labels 1 does not match"):
         metric.update([array], [array, array])
+
+
+def test_the_command_writes_the_same_log(fitlog: Fitlog, mx: Any, tmp_path: Path) -> None:
+    del mx
+    options = ["run", "--network", "mlp", "--num-epochs", 2, "--out", "runs"]
+
+    for name in ("plain", "quick"):
+        done = fitlog(*options, "--name", name, *(["--fast"] if name == "quick" else []))
+        assert done.returncode == 0, done.stderr
+
+    (plain_log,) = tmp_path.glob("runs/*-plain/run.log")
+    (fast_log,) = tmp_path.glob("runs/*-quick/run.log")
+    plain_lines, fast_lines = (
+        without_times(
+            [line for line in log.read_text("utf-8").splitlines() if "checkpoint" not in line]
+        )
+        for log in (plain_log, fast_log)
+    )
+    assert fast_lines == plain_lines
+    assert len(fast_lines) >= 2 * 5
+    assert '"fast": true' in (fast_log.parent / "run.json").read_text("utf-8")

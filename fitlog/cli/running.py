@@ -24,6 +24,10 @@ def run(
         str, typer.Option(help="Any of MXNet's; sgd and nag get a momentum of 0.9.")
     ] = "sgd",
     disp_batches: Annotated[int, typer.Option(help="Report the speed every so many batches.")] = 5,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Copy no batches and read outputs once: the same log, sooner."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the initial weights and of the shuffling.")] = 0,
     out: Annotated[Path, typer.Option(help="The folder that runs are put in.")] = Path("runs"),
     name: Annotated[
@@ -46,6 +50,7 @@ def run(
                 lr=lr,
                 optimizer=optimizer,
                 disp_batches=disp_batches,
+                fast=fast,
                 seed=seed,
                 out=out,
                 name=name,

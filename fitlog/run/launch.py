@@ -42,6 +42,7 @@ class RunOptions:
     lr: float = 0.1
     optimizer: str = "sgd"
     disp_batches: int = 5
+    fast: bool = False
     seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
@@ -176,6 +177,7 @@ def _fit(mx: Any, options: RunOptions, folder: Path) -> None:
         module,
         train_data,
         phases=folder / "phases.jsonl",
+        fast=options.fast,
         eval_data=validation_data,
         eval_metric=list(_METRICS),
         optimizer=options.optimizer,
