@@ -373,6 +373,42 @@ def test_ties_infinities_and_nan_are_counted_as_upstream_does(
         assert type(our.sum_metric) is type(their.sum_metric)
 
 
+def test_classes_that_float16_cannot_count_are_counted_as_upstream_does(mx: Any) -> None:
+    scores = mx.nd.one_hot(mx.nd.array([2199.0, 2200.0]), 2300, dtype="float16")
+    labels = mx.nd.array([2199.0, 2200.0])
+    theirs, ours = mx.metric.create("acc"), mx.metric.create("acc")
+
+    theirs.update([labels], [scores])
+    with fast_metric(ours):
+        ours.update([labels], [scores])
+
+    assert ours.get() == theirs.get() == ("accuracy", 0.5)
+
+
+def test_accuracy_over_the_first_axis_is_upstreams(mx: Any) -> None:
+    scores = mx.nd.one_hot(mx.nd.array([1, 2, 0]), 3)
+    labels = mx.nd.array([2, 0, 1])  # the row of each column's 1
+    theirs, ours = mx.metric.Accuracy(axis=0), mx.metric.Accuracy(axis=0)
+
+    theirs.update([labels], [scores])
+    with fast_metric(ours):
+        ours.update([labels], [scores])
+
+    assert ours.get() == theirs.get() == ("accuracy", 1.0)
+
+
+def test_what_was_read_for_one_batch_is_not_taken_for_the_next(mx: Any) -> None:
+    metric, labels, scores = mx.metric.create(["acc", "ce"]), mx.nd.zeros(2), mx.nd.ones((2, 2))
+
+    with fast_metric(metric):
+        metric.update_dict({"label": labels}, {"scores": scores})
+        labels[:] = 1
+        metric.update([labels], [scores])
+        metric.update_dict({"label": labels}, {"scores": scores})
+
+    assert metric.metrics[0].sum_metric == 2
+
+
 @pytest.mark.parametrize(
     ("labels", "scores"),
     [((20,), (20,)), ((4, 5), (4, 3, 5)), ((20, 1), (20, 4)), ((20,), (10, 4)), ((20,), (4, 20))],

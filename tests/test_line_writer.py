@@ -240,6 +240,18 @@ def test_a_folder_gets_the_log_and_the_record(tmp_path: Path) -> None:
     assert fitlog.read_log(folder / "run.log").speed["samples_per_sec"].tolist() == [8.0, 8.0]
 
 
+def test_the_record_has_the_version_of_what_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fitlog.run.outputs._FRAMEWORKS", ("pytest", "fitlog", "nowhere"))
+
+    fitlog.LineWriter(tmp_path, batch_size=1).close()
+
+    versions = json.loads((tmp_path / "run.json").read_text("utf-8"))["versions"]
+    assert versions["pytest"] == pytest.__version__
+    assert not {"fitlog", "nowhere"} & set(versions)  # no distribution of that name; not imported
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "text"),
     [

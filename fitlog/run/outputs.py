@@ -24,7 +24,7 @@ Logger = logging.Logger | logging.LoggerAdapter[Any]
 Target = str | os.PathLike[str] | TextIO | Logger
 
 # Whose version belongs in the record of a run, if it is what trains here.
-_FRAMEWORKS: Final = ("torch", "tensorflow", "jax", "mlx", "tinygrad", "sklearn", "xgboost")
+_FRAMEWORKS: Final = ("torch", "tensorflow", "jax")
 
 
 class Output(Protocol):
@@ -140,9 +140,8 @@ class _Folder:
 
 def _framework_versions() -> dict[str, str]:
     versions = {}
-    for module in _FRAMEWORKS:
-        if module in sys.modules:
-            # A checkout on the path has no metadata.
-            for name in importlib.metadata.packages_distributions().get(module, ()):
+    for name in _FRAMEWORKS:
+        if name in sys.modules:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout
                 versions[name] = importlib.metadata.version(name)
     return versions
