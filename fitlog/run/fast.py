@@ -63,7 +63,7 @@ def fast_data(data: Any) -> Iterator[None]:
     from mxnet.ndarray import NDArray
 
     def is_dense(array: Any) -> bool:
-        return type(array) is NDArray and array.shape[0] == data.num_data
+        return type(array) is NDArray and len(array) == data.num_data
 
     if (
         type(data) is not NDArrayIter

@@ -139,7 +139,7 @@ class _Folder:
 
 
 def _framework_versions() -> dict[str, str]:
-    versions = {}
+    versions: dict[str, str] = {}
     for name in _FRAMEWORKS:
         if name in sys.modules:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout
