@@ -207,6 +207,14 @@ def run(
         int,
         typer.Option(help="Report the speed every so many batches.", rich_help_panel=_RECORD),
     ] = 5,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast/--no-fast",
+            help="The same to the last digit, with less work around it.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = False,
     monitor: Annotated[
         int,
         typer.Option(
@@ -307,6 +315,7 @@ def run(
             metric=tuple(metric) if metric else ("accuracy", "ce"),
             top_k=top_k,
             disp_batches=disp_batches,
+            fast=fast,
             monitor=monitor,
             model_prefix=model_prefix,
             save_period=save_period,

@@ -138,6 +138,7 @@ def _fit(training: Training, options: RunOptions, folder: Path, record: dict[str
         training.module,
         training.data.train,
         phases=folder / "phases.jsonl",
+        fast=options.fast,
         epoch_end_callback=checkpointer,
         **training.arguments,
     )

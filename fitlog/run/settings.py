@@ -60,6 +60,7 @@ class RunOptions:
     scheduler_port: int | None = None
     hang_seconds: float | None = None
     disp_batches: int = 5
+    fast: bool = False
     monitor: int = 0
     model_prefix: Path | None = None
     save_period: int = 1
