@@ -275,31 +275,6 @@ def test_a_killed_training_leaves_a_record_that_says_running(mx: Any, tmp_path: 
     assert (folder / "run.log").read_text().startswith("".join(seen))
 
 
-def test_a_disk_that_is_full_ends_the_run_with_the_reason(
-    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert mx is not None
-
-    flush, calls = logging.StreamHandler.flush, 0
-
-    def full(handler: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise OSError(28, "No space left on device")
-        flush(handler)
-
-    monkeypatch.setattr(logging.StreamHandler, "flush", full)
-
-    with pytest.raises(TrainingError, match="No space left on device"):
-        train(RunOptions(network="mlp", num_epochs=1, out=tmp_path))
-
-    (folder,) = tmp_path.iterdir()
-    record = json.loads((folder / "run.json").read_text())
-    assert record["status"] == "failed"
-    assert "No space left on device" in record["error"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fitlog.choices import Dtype, Network
+from fitlog.cli.app import given_options
 from fitlog.endings import user_errors
+
+if TYPE_CHECKING:
+    from fitlog.run.launch import RunResult
 
 _NETWORK = "Network and data"
 _LEARNING = "Learning"
 _MACHINE = "Machine"
+_CLUSTER = "Several workers"
 _RECORD = "Record"
 
 
@@ -153,6 +158,40 @@ def run(
             rich_help_panel=_MACHINE,
         ),
     ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Train by so many processes, each its part of the data.", rich_help_panel=_CLUSTER
+        ),
+    ] = None,
+    servers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that keep the parameters of the workers.", rich_help_panel=_CLUSTER
+        ),
+    ] = 1,
+    hosts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to start them, by ssh: a file, one user@host:port a line.  [default: here]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    scheduler_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Where they meet.  [default: a free port]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    hang_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="End them when none does anything for so long; 0 never does.  [default: 7, with"
+            " --hosts 0]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -212,6 +251,13 @@ def run(
             is_eager=True,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder, as it was begun; --num-epochs may be larger.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network with MXNet, by default a small one on handwritten digits, and record the run.
 
@@ -224,7 +270,9 @@ def run(
             from fitlog.cli.scripts import run_words
 
             run_words(context, words, out=out, name=name)
-        from fitlog.cli.summary import format_next, format_summary
+        if resume is not None:
+            _print_summary(_resume(context, resume))
+            return
         from fitlog.options import fraction, whole_numbers
         from fitlog.run.launch import train
         from fitlog.run.settings import RunOptions
@@ -251,6 +299,11 @@ def run(
             seed=seed,
             gpus=whole_numbers("--gpus", gpus),
             kv_store=kv_store,
+            workers=workers,
+            servers=servers,
+            hosts=hosts,
+            scheduler_port=scheduler_port,
+            hang_seconds=hang_seconds,
             metric=tuple(metric) if metric else ("accuracy", "ce"),
             top_k=top_k,
             disp_batches=disp_batches,
@@ -261,7 +314,32 @@ def run(
             out=out,
             name=name,
         )
-        result = train(options)
-        typer.echo(
-            f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}"
+        if options.workers is not None or options.hosts is not None:
+            from fitlog.run.distributed import train_distributed
+
+            _print_summary(train_distributed(options))
+        else:
+            _print_summary(train(options))
+
+
+def _resume(context: typer.Context, folder: Path) -> RunResult:
+    from fitlog.errors import SettingError
+    from fitlog.printable import printable
+    from fitlog.run.resume import resume
+
+    if given := given_options(context, besides=("resume", "num_epochs")):
+        raise SettingError(
+            f"{given[0]}: a run that is resumed keeps its settings, all but --num-epochs"
         )
+
+    def say(line: str) -> None:
+        typer.echo(f"fitlog: {printable(line)}", err=True)
+
+    is_longer = given_options(context, besides=("resume",))
+    return resume(folder, num_epochs=context.params["num_epochs"] if is_longer else None, say=say)
+
+
+def _print_summary(result: RunResult) -> None:
+    from fitlog.cli.summary import format_next, format_summary
+
+    typer.echo(f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}")

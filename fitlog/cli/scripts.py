@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from fitlog.cli.app import Command
+from fitlog.cli.app import Command, given_options
 
 _COMMAND = "--"
 _OPTIONS = ("words", "out", "name")
@@ -39,13 +39,7 @@ def run_words(context: typer.Context, words: list[str], *, out: Path, name: str 
     from fitlog.printable import printable
     from fitlog.run.script import run_command, run_script
 
-    given = [
-        option.opts[0]
-        for option in context.command.params
-        if option.name not in _OPTIONS
-        and (source := context.get_parameter_source(option.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    ]
+    given = given_options(context, besides=_OPTIONS)
     if given:
         raise SettingError(
             f"{', '.join(given)}: of fitlog's own training, not of what others wrote;"

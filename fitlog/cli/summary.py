@@ -14,13 +14,12 @@ def format_summary(record: dict[str, Any], folder: Path) -> str:
     results = record["results"]
     facts = {"time": f"{record['seconds']:.1f} s", "folder": str(folder)}
     if results:
-        speed = "no speed line"
-        if results["windows"]:
-            speed = f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']}"
-            speed += " window" if results["windows"] == 1 else " windows"
-        elif "disp_batches" in record["arguments"]:
-            speed += ": an epoch has no more batches than --disp-batches"
-        facts = {**_describe_metric(results["metrics"]), "throughput": speed, **facts}
+        facts = {
+            **_describe_metric(results["metrics"]),
+            "throughput": _describe_speed(record),
+            **_describe_ranks(results),
+            **facts,
+        }
     width = max(21, *(len(name) + 2 for name in facts))
     return "\n".join(f"{name:<{width}}{value}" for name, value in facts.items())
 
@@ -42,6 +41,36 @@ def _own_name() -> str:
     if sys.argv[0].endswith("__main__.py"):
         return f"{shlex.quote(sys.executable)} -m fitlog"
     return shlex.quote(sys.argv[0])
+
+
+def _describe_speed(record: dict[str, Any]) -> str:
+    """The median speed, of several ranks all of theirs together."""
+    results = record["results"]
+    if results["samples_per_sec"] is None:
+        is_own = "disp_batches" in record["arguments"]
+        reason = ": an epoch has no more batches than --disp-batches" if is_own else ""
+        return f"no speed line{reason}"
+    windows = f"{results['windows']} window" + ("s" if results["windows"] != 1 else "")
+    kind = "sum of the ranks' medians," if "ranks" in results else "median"
+    return f"{results['samples_per_sec']:,.0f} samples/sec, {kind} of {windows}"
+
+
+def _describe_ranks(results: dict[str, Any]) -> dict[str, str]:
+    """Of a distributed training, what each rank did, and which ones held up the others."""
+    facts: dict[str, str] = {}
+    for rank in results.get("ranks", ()):
+        speed, own = rank["samples_per_sec"], rank["own_seconds_per_batch"]
+        text = "no speed line" if speed is None else f"{speed:,.0f} samples/sec"
+        if own is not None:
+            text += f"; {1000 * own:,.2f} ms of its own for a batch"
+        facts[f"rank {rank['rank']}"] = text
+    if results.get("stragglers"):
+        ranks = ", ".join(map(str, results["stragglers"]))
+        share = results["straggler_share"]
+        facts["stragglers"] = f"{ranks}: over {share:.0%} slower by itself than the median rank"
+    if results.get("parameters_agree") is False and results["in_step"]:
+        facts["parameters"] = "not the same on all ranks, though they trained in step"
+    return facts
 
 
 def _describe_metric(metrics: dict[str, dict[str, Any]]) -> dict[str, str]:

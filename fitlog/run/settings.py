@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fitlog.errors import TrainingError
 from fitlog.run.folders import check_name
@@ -54,6 +54,11 @@ class RunOptions:
     top_k: int = 0
     gpus: tuple[int, ...] = ()
     kv_store: str = "local"
+    workers: int | None = None
+    servers: int = 1
+    hosts: Path | None = None
+    scheduler_port: int | None = None
+    hang_seconds: float | None = None
     disp_batches: int = 5
     monitor: int = 0
     model_prefix: Path | None = None
@@ -83,6 +88,28 @@ class RunOptions:
     def as_record(self) -> dict[str, Any]:
         """The options as `run.json` has them."""
         return {name: _plain(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """The options of which `as_record` made this.
+
+        Raises:
+            TrainingError: the record is of other options than these.
+        """
+        types = {field.name: str(field.type) for field in fields(cls)}
+        if differing := sorted(types.keys() ^ record.keys()):
+            raise TrainingError(
+                f"it was made by a fitlog with other options than this: {', '.join(differing)}"
+            )
+        values: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+            elif isinstance(value, str) and types[name].startswith("Path"):
+                values[name] = Path(value)
+            else:
+                values[name] = value
+        return cls(**values)
 
 
 def check_options(options: RunOptions) -> None:
