@@ -167,6 +167,17 @@ def test_checkpoints_go_where_the_prefix_says_and_are_gone_on_from(mx: Any, tmp_
     )
 
 
+def test_checkpoints_are_saved_every_so_many_epochs(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    result = trained(tmp_path, num_epochs=7, save_period=3)
+
+    assert sorted(path.name for path in result.folder.glob("*.params")) == [
+        "mlp-0003.params",
+        "mlp-0006.params",
+    ]
+
+
 def test_a_checkpoint_that_does_not_fit_is_refused(mx: Any, tmp_path: Path) -> None:
     result = trained(tmp_path, num_epochs=1)
     prefix = result.folder / "mlp"

@@ -156,6 +156,8 @@ def _read_errors(path: Path, what: str) -> Iterator[None]:
         raise TrainingError(f"{path}: is damaged, or is not {what} ({error})") from None
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (MemoryError, OverflowError):
+        raise TrainingError(f"{path}: is too large for the memory here, or is damaged") from None
     except (ValueError, TypeError, KeyError) as error:  # pandas' errors are ValueErrors
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise TrainingError(f"{path}: is not {what} ({reason[-1]})") from None

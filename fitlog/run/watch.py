@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from fitlog.run.phases import PhaseRecorder
+from fitlog.run.prefetch import errors_told
 from fitlog.run.shadowing import shadowed
 
 _DEFAULT_FREQUENT: Final = 50
@@ -57,9 +58,10 @@ class Watch:
         from mxnet.io import DataIter
 
         if isinstance(data, DataIter) and type(data).__next__ is DataIter.__next__:
-            own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
-            with shadowed(data, own):
-                yield data
+            with errors_told(data):
+                own = {"next": self._timed_next(data.next), "reset": self._timed_reset(data.reset)}
+                with shadowed(data, own):
+                    yield data
         else:
             yield _TimedIterable(data, self)
 
