@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from fitlog import TrainingError, read_log
-from fitlog.run.launch import RunResult, make_folder, train
+from fitlog.run.folders import new_folder
+from fitlog.run.launch import RunResult, train
 from fitlog.run.record import describe_git
 from fitlog.run.samples import load_digits
 from fitlog.run.settings import RunOptions
@@ -187,7 +188,7 @@ def test_a_terminal_shows_a_bar_instead_of_the_log(mx: Any, tmp_path: Path) -> N
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
     start = datetime(2026, 1, 2, 3, 4, 5).astimezone()
 
-    names = [make_folder(RunOptions(out=tmp_path), start).name for _ in range(3)]
+    names = [new_folder(tmp_path, "lenet-digits", start).name for _ in range(3)]
 
     assert names == [f"20260102-030405-lenet-digits{end}" for end in ("", "-2", "-3")]
 

@@ -15,6 +15,7 @@ from typing import Any
 from fitlog.errors import TrainingError
 from fitlog.run.checkpoints import Checkpointer
 from fitlog.run.fingerprint import describe_data
+from fitlog.run.folders import new_folder
 from fitlog.run.instrument import fit
 from fitlog.run.locking import locked
 from fitlog.run.logs import captured_log
@@ -50,7 +51,7 @@ def train(options: RunOptions) -> RunResult:
     training = build_training(mx, options)
     data = describe_data(options.data, options.data_val)
     make_parent(options.model_prefix)
-    folder = make_folder(options, start)
+    folder = new_folder(options.out, options.run_name, start)
     record = begin_record(
         name=options.run_name,
         command=sys.argv,
@@ -114,25 +115,6 @@ def make_parent(model_prefix: Path | None) -> None:
             f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
             f" {error.strerror}"
         ) from None
-
-
-def make_folder(options: RunOptions, start: datetime) -> Path:
-    """A new folder for the run; several of one second are numbered."""
-    stem = f"{start.astimezone():%Y%m%d-%H%M%S}-{options.run_name}"
-    for number in range(1, 1000):
-        folder = options.out / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if options.out.is_dir():
-                continue
-            raise TrainingError(f"cannot write into {options.out}: not a folder") from None
-        except OSError as error:
-            raise TrainingError(f"cannot make the folder {folder}: {error.strerror}") from None
-        return folder
-    raise TrainingError(
-        f"cannot make the folder {options.out / stem}: a thousand of that name are there"
-    )
 
 
 def _write_end(path: Path, record: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ class PhaseFile:
     """A sink that appends each record to a file as one line of JSON.
 
     Records are written whole, with the first that comes a second or later after those before were
-    written, and at the end: writing each at once would slow down a training of short windows.
+    written, and when a fit ends: writing each at once would slow down a training of short windows.
     Several threads may give records.
     """
 
@@ -35,7 +35,8 @@ class PhaseFile:
         """Take one record, and write what there is if it is time."""
         with self._lock:
             self._pending.append(record)
-            if self._clock() - self._written >= _SECONDS_BETWEEN_WRITES:
+            is_late = self._clock() - self._written >= _SECONDS_BETWEEN_WRITES
+            if is_late or record.get("kind") == "end":
                 self._flush()
 
     def __enter__(self) -> PhaseFile:

@@ -32,11 +32,14 @@ def begin_record(
     name: str,
     command: list[str],
     arguments: dict[str, Any],
-    data: dict[str, Any],
     start: datetime,
     folder: Path,
+    data: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a run that begins now in `folder`, which is looked at for a git checkout."""
+    """The record of a run that begins now; `folder` is looked at for a git checkout.
+
+    `data` describes what it trains with, where that is known.
+    """
     return {
         "schema": SCHEMA,
         "name": name,
@@ -46,7 +49,7 @@ def begin_record(
         "error": None,
         "pid": os.getpid(),
         "command": command,
-        "cwd": str(folder),
+        "cwd": str(Path.cwd()),
         "arguments": arguments,
         "data": data,
         "versions": describe_versions(),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from fitlog.errors import TrainingError
+from fitlog.run.folders import check_name
 
 NETWORKS: Final = ("lenet", "mlp", "resnet20", "resnet50")
 DTYPES: Final = ("float32", "float16")
@@ -53,6 +54,11 @@ class RunOptions:
     top_k: int = 0
     gpus: tuple[int, ...] = ()
     kv_store: str = "local"
+    workers: int | None = None
+    servers: int = 1
+    hosts: Path | None = None
+    scheduler_port: int | None = None
+    hang_seconds: float | None = None
     disp_batches: int = 5
     monitor: int = 0
     model_prefix: Path | None = None
@@ -136,8 +142,7 @@ def check_options(options: RunOptions) -> None:
         raise TrainingError(f"--gpus {_joined(options.gpus)}: must be different numbers from 0 on")
     if not 0 <= options.seed < 2**31:
         raise TrainingError(f"--seed {options.seed}: must be from 0 to {2**31 - 1}")
-    if Path(options.run_name).name != options.run_name or options.run_name in (".", ".."):
-        raise TrainingError(f"--name {options.run_name!r}: must do as the name of a folder")
+    check_name(options.run_name)
 
 
 def _check_data(options: RunOptions) -> None:

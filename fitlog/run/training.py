@@ -96,7 +96,7 @@ def _check_store(mx: Any, name: str) -> None:
     if name.startswith(("dist", "p3")) and "DMLC_ROLE" not in os.environ:
         raise TrainingError(
             f"--kv-store {name}: this process is no worker of a distributed job (DMLC_ROLE is not"
-            " set)"
+            " set); --workers starts one"
         )
     if name == "nccl" and not mx.runtime.Features().is_enabled("NCCL"):
         raise TrainingError("--kv-store nccl: this build of MXNet has no NCCL; try device")
