@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import re
@@ -34,22 +35,32 @@ from stopping import train as train_process
 from support import Fitlog
 
 
+# Calls in the midst of a checkpoint, and the epochs that are done when a training is killed there.
+POINTS = {
+    "replace:3:before": 0,  # the first one's parameters are a draft
+    "replace:8:before": 1,  # all of the second is there but the manifest
+    "fsync:9:before": 1,  # the name of the first one's manifest is not yet on the disk
+}
+
+
 @pytest.fixture(scope="module")
 def stopped(mx: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each variant trained as `whole`, and as `killed`, where it was resumed."""
+    """Each variant trained as `whole-0`, ..., and as `killed-0`, ..., which were resumed.
+
+    Those after the last variant are like the first, killed at the points.
+    """
     assert mx is not None
     folder = tmp_path_factory.mktemp("stopped")
-    for number, options in enumerate(VARIANTS.values()):
-        stop = random_stop(random.Random(number))
-        code, _, errors = train_process(folder, *options, "--out", f"killed-{number}", stop=stop)
+    variants = list(VARIANTS.values())
+    stops = [random_stop(random.Random(number)) for number in range(len(variants))]
+    stops += [Stop(call=point) for point in POINTS]
+    killed = [[*variants[n if n < len(variants) else 0], "--out", f"killed-{n}"] for n in range(9)]
+    for command, stop in zip(killed, stops, strict=True):
+        code, _, errors = train_process(folder, *command, stop=stop)
         assert code == -signal.SIGKILL, f"not killed {stop}: {errors}"
-    train_all(
-        folder,
-        [
-            *([*o, "--out", f"whole-{n}"] for n, o in enumerate(VARIANTS.values())),
-            *(["--resume", str(run_folder(folder, f"killed-{n}"))] for n in range(len(VARIANTS))),
-        ],
-    )
+    whole = [[*variant, "--out", f"whole-{number}"] for number, variant in enumerate(variants)]
+    resumed = [["--resume", str(run_folder(folder, f"killed-{n}"))] for n in range(9)]
+    train_all(folder, [*whole, *resumed])
     return folder
 
 
@@ -58,35 +69,21 @@ def test_a_run_killed_at_random_comes_to_the_same_in_the_end(variant: str, stopp
     number = list(VARIANTS).index(variant)
     whole, killed = (run_folder(stopped, f"{name}-{number}") for name in ("whole", "killed"))
 
-    log, params, states = outcome(killed)
-
-    assert log == outcome(whole)[0]
-    assert params == outcome(whole)[1]
-    assert states == outcome(whole)[2]
+    assert outcome(killed) == outcome(whole)
     assert json.loads((killed / "run.json").read_text())["status"] == "finished"
     assert leftovers(killed) == []
 
 
-@pytest.mark.parametrize(
-    ("point", "said"),
-    [
-        ("replace:3:before", "no epoch has a checkpoint"),  # the parameters' draft is written
-        ("replace:8:before", "1 epochs are done"),  # all is there but the manifest
-        ("fsync:9:before", "1 epochs are done"),  # the manifest's name is not yet on the disk
-    ],
-)
+@pytest.mark.parametrize("point", POINTS)
 def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_from_a_whole_one(
-    point: str, said: str, stopped: Path, tmp_path: Path
+    point: str, stopped: Path
 ) -> None:
-    variant = next(iter(VARIANTS))
+    killed = run_folder(stopped, f"killed-{len(VARIANTS) + list(POINTS).index(point)}")
 
-    code, _, _ = train_process(tmp_path, *VARIANTS[variant], stop=Stop(call=point))
-    errors = train_all(tmp_path, [["--resume", str(run_folder(tmp_path))]])
-
-    assert code == -signal.SIGKILL
-    assert said in errors
-    assert outcome(run_folder(tmp_path)) == outcome(run_folder(stopped, "whole-0"))
-    assert leftovers(run_folder(tmp_path)) == []
+    (resumption,) = json.loads((killed / "run.json").read_text())["resumptions"]
+    assert (resumption["epoch"], resumption["from"]) == (POINTS[point], "running")
+    assert outcome(killed) == outcome(run_folder(stopped, "whole-0"))
+    assert leftovers(killed) == []
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +145,56 @@ def test_a_finished_run_goes_on_to_more_epochs_as_if_it_had_been_meant_to(
     assert record["arguments"]["num_epochs"] == 5
     assert [(r["epoch"], r["from"]) for r in record["resumptions"]] == [(3, "finished")]
     assert record["resumptions"][0]["time"] > record["start"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "nadam"},  # counts in the optimizer itself
+        {"optimizer": "sgld"},  # draws at random as it updates
+        {"optimizer": "lbsgd"},  # logs that it was made
+        {"kv_store": "device", "optimizer": "adam"},  # updated by the store, of two devices
+        {"benchmark": True, "num_examples": 640},
+        {"lr_step_epochs": (1, 3), "warmup_epochs": 1},
+    ],
+    ids=str,
+)
+def test_whatever_the_training_holds_is_resumed(
+    changes: dict[str, Any], tmp_path: Path, mx: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mx is not None
+    if changes.get("kv_store") == "device":
+        monkeypatch.setattr(
+            "fitlog.run.training._devices", lambda mx, _: [mx.cpu(number) for number in (0, 1)]
+        )
+    whole = train(options(tmp_path / "whole", num_epochs=4, lr=0.01, **changes)).folder
+    run = train(options(tmp_path / "run", num_epochs=2, lr=0.01, **changes)).folder
+
+    resume(run, num_epochs=4, say=print)
+
+    assert outcome(run) == outcome(whole)
+
+
+def test_images_of_a_record_file_come_in_the_same_order(
+    tmp_path: Path, mx: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    record = mx.recordio.MXRecordIO("d.rec", "w")
+    for number in range(67):
+        file = io.BytesIO()
+        Image.new("L", (8, 8), number).save(file, "PNG")
+        header = mx.recordio.IRHeader(0, float(number % 3), 0, 0)
+        record.write(mx.recordio.pack(header, file.getvalue()))
+    record.close()
+    changes = {"data": "rec:d.rec", "image_shape": (1, 8, 8), "batch_size": 10}
+    whole = train(options(Path("whole"), num_epochs=4, **changes)).folder
+    run = train(options(Path("run"), num_epochs=2, **changes)).folder
+
+    resume(run, num_epochs=4, say=print)
+
+    assert outcome(run) == outcome(whole)
 
 
 def test_what_stood_behind_the_checkpoint_is_kept(run: Path, finished: Path) -> None:

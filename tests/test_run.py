@@ -96,6 +96,7 @@ def test_the_record_says_what_was_run_and_how_it_ended(run: tuple[RunResult, lis
     assert record["status"] == "finished"
     assert record["arguments"]["seed"] == 0
     assert record["arguments"]["batch_size"] == 64
+    assert record["arguments"]["data"] == "digits"
     assert record["versions"]["mxnet"] == "1.9.1"
     assert record["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert record["host"]["cpus"] == os.cpu_count()

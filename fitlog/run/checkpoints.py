@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -160,18 +161,20 @@ def find_checkpoint(
 
 
 def restore_states(module: Any, checkpoint: Checkpoint) -> None:
-    """Let the optimizer that the module's `fit` makes be replaced by that of the checkpoint.
+    """Let the module's `fit` begin with the optimizer of the checkpoint and its states.
 
-    Upstream's own way (Module.load) leaves the file open, and the module with an optimizer that is
-    not the one in use.
+    Upstream's own way (Module.load) makes an optimizer first, which may log that it was made, and
+    leaves it to the module in the place of the one in use.
     """
     init_optimizer = module.init_optimizer
 
-    def init_and_restore(*args: Any, **kwargs: Any) -> None:
-        init_optimizer(*args, **kwargs)
+    def init_and_restore(**arguments: Any) -> None:
+        content = checkpoint.states.read_bytes()
+        states, optimizer = pickle.loads(content)  # noqa: S301  # the manifest vouches for it
+        init_optimizer(**{**arguments, "optimizer": optimizer})
         updater = _updater(module)
-        updater.set_states(checkpoint.states.read_bytes())
-        module._optimizer = updater.optimizer
+        updater.states = states
+        updater.states_synced = dict.fromkeys(states, False)  # as its set_states does
 
     module.init_optimizer = init_and_restore
 

@@ -87,8 +87,9 @@ class RunOptions:
         return self.load_epoch or 0
 
     def as_record(self) -> dict[str, Any]:
-        """The options as `run.json` has them."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """The options as `run.json` has them, with the data that are meant."""
+        plain = {name: _plain(value) for name, value in asdict(self).items()}
+        return {**plain, "data": self.data_source}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
