@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
+    from fitlog.phase_plots import plot_phases
+    from fitlog.phases import PhaseLog, read_phases
     from fitlog.plots import plot_logs
     from fitlog.run.instrument import fit, instrument
     from fitlog.run.lines import LineWriter
@@ -43,6 +45,7 @@ _HOMES = {
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
     "TrainingError": "fitlog.errors",
@@ -52,8 +55,10 @@ _HOMES = {
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
     "plot_logs": "fitlog.plots",
+    "plot_phases": "fitlog.phase_plots",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
+    "read_phases": "fitlog.phases",
 }
 
 __all__ = [
@@ -67,6 +72,7 @@ __all__ = [
     "MXNetUnavailableError",
     "NoRecordsError",
     "OutputError",
+    "PhaseLog",
     "RunLog",
     "SettingError",
     "TrainingError",
@@ -76,8 +82,10 @@ __all__ = [
     "follow_log",
     "instrument",
     "plot_logs",
+    "plot_phases",
     "read_log",
     "read_logs",
+    "read_phases",
 ]
 
 

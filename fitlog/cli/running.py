@@ -251,6 +251,14 @@ def run(
             rich_help_panel=_RECORD,
         ),
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a Chrome trace of the first 200 batches, or of the first minute, here;"
+            " slow.",
+            rich_help_panel=_RECORD,
+        ),
+    ] = None,
     config: Annotated[  # noqa: ARG001  # its callback has read it
         Path | None,
         typer.Option(
@@ -322,6 +330,7 @@ def run(
             load_epoch=load_epoch,
             out=out,
             name=name,
+            trace=trace,
         )
         if options.workers is not None or options.hosts is not None:
             from fitlog.run.distributed import train_distributed

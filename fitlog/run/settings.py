@@ -68,6 +68,7 @@ class RunOptions:
     seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
+    trace: Path | None = None
 
     @property
     def data_source(self) -> str:
