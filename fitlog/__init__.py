@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fitlog.phases import PhaseLog, read_phases
     from fitlog.plots import plot_logs
     from fitlog.run.instrument import fit, instrument
+    from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOMES = {
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
     "Judgement": "fitlog.gate",
+    "LineWriter": "fitlog.run.lines",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
@@ -65,6 +67,7 @@ __all__ = [
     "DialectFileError",
     "FitlogError",
     "Judgement",
+    "LineWriter",
     "LogError",
     "MXNetUnavailableError",
     "NoRecordsError",

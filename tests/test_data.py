@@ -167,6 +167,16 @@ def test_record_files_are_read_by_mxnets_iterator(mx: Any) -> None:
         np.testing.assert_allclose(images[:, 1], IMAGES[:7] / 255, atol=1e-6)
 
 
+def test_a_validation_by_a_record_file_is_the_same_each_time(mx: Any) -> None:
+    images = np.zeros((131, 2, 2), "uint8")
+    write_rec(mx, images, np.arange(131))
+    data = opened(mx, data="rec:d.rec", data_val="rec:d.rec", image_shape=(1, 2, 2))
+
+    epochs = [epoch_of(data.validation)[1].tolist() for _ in range(3)]
+
+    assert epochs == [list(range(130))] * 3
+
+
 def test_epochs_of_a_record_file_are_equally_long_and_draw_each_image_in_turn(mx: Any) -> None:
     write_rec(mx, IMAGES, LABELS)
     data = opened(mx, data="rec:d.rec", image_shape=(1, 4, 5))

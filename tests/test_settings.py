@@ -122,8 +122,8 @@ def test_the_command_the_options_and_the_documentation_agree() -> None:
     defaults = {field.name: field.default for field in fields(RunOptions)}
     documented = re.findall(r"^\| `--([a-z-]+)`", PAGE.read_text("utf-8"), re.M)
 
-    assert {name.replace("-", "_") for name in documented} == {*defaults, "config"}
-    assert set(parameters) == {*defaults, "config"}
+    assert {name.replace("-", "_") for name in documented} == {*defaults, "config", "resume"}
+    assert set(parameters) == {*defaults, "config", "resume", "context", "words"}
     for name, default in defaults.items():
         given = parameters[name].default
         if given is not None:
@@ -229,5 +229,13 @@ def test_the_help_groups_the_options(fitlog: Fitlog) -> None:
     lines = fitlog("run", "--help").stdout.splitlines()
 
     groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert groups == ["Network and data:", "Learning:", "Machine:", "Record:", "Options:"]
+    assert groups == [
+        "Arguments:",
+        "Network and data:",
+        "Learning:",
+        "Machine:",
+        "Several workers:",
+        "Record:",
+        "Options:",
+    ]
     assert lines.index("Learning:") < next(i for i, x in enumerate(lines) if "--lr " in x)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fitlog import LogError, UnknownDialectError, read_log, read_logs
+from support import SAMPLES, Fitlog
 
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 TEXT = b"Epoch[0] Train-accuracy=0.500000\nEpoch[0] Time cost=1.000\n" * 500
@@ -216,6 +217,24 @@ def test_what_unpacks_to_absurdly_much_is_read_up_to_a_bound(
     assert len(log.events) == 1
     assert log.warnings["code"].tolist() == ["damaged"]
     assert "more than 250 times its size" in log.warnings["text"].iloc[0]
+
+
+def test_an_xz_log_that_asks_for_much_memory_is_refused(fitlog: Fitlog, tmp_path: Path) -> None:
+    greedy = {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}
+    path = tmp_path / "run.log.xz"
+    path.write_bytes(lzma.compress(TEXT, filters=[greedy]))
+    message = f"is damaged: Memory usage limit exceeded ({path})"
+
+    with pytest.raises(LogError) as caught:
+        read_log(path)
+    done = [fitlog("parse", path), fitlog("check", SAMPLES / "long.log", "--baseline", path)]
+
+    assert str(caught.value) == message
+    assert [(each.returncode, each.stderr) for each in done] == [(2, f"fitlog: {message}\n")] * 2
+
+
+def test_an_xz_log_that_was_compressed_as_well_as_can_be_is_read() -> None:
+    assert read_log(lzma.compress(TEXT, preset=9 | lzma.PRESET_EXTREME)).lines == 1000
 
 
 def test_a_log_that_compresses_well_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,9 @@ from support import Fitlog
 
 SMALL = {"network": "mlp", "data": "synthetic", "image_shape": (1, 3, 3), "num_examples": 60}
 
+# The files of a checkpoint: its manifest, and what that vouches for.
+KINDS = ("json", "params", "states")
+
 
 def built(mx: Any, **options: Any) -> Training:
     return build_training(mx, RunOptions(**{**SMALL, "batch_size": 20, **options}))
@@ -149,7 +152,7 @@ def test_checkpoints_go_where_the_prefix_says_and_are_gone_on_from(mx: Any, tmp_
     trained(tmp_path / "runs", **options, lr_step_epochs=(1, 3), load_epoch=2, save_period=2)
 
     assert sorted(path.name for path in prefix.parent.iterdir()) == [
-        *(f"net-000{epoch}.params" for epoch in range(1, 5)),
+        *(f"net-000{epoch}.{kind}" for epoch in range(1, 5) for kind in KINDS),
         "net-symbol.json",
     ]
     assert not list(whole.folder.glob("*.params"))
@@ -162,6 +165,17 @@ def test_checkpoints_go_where_the_prefix_says_and_are_gone_on_from(mx: Any, tmp_
     assert epochs["train-cross-entropy"].iloc[0] == pytest.approx(
         before["train-cross-entropy"].iloc[2], rel=0.05
     )
+
+
+def test_checkpoints_are_saved_every_so_many_epochs(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    result = trained(tmp_path, num_epochs=7, save_period=3)
+
+    assert sorted(path.name for path in result.folder.glob("*.params")) == [
+        "mlp-0003.params",
+        "mlp-0006.params",
+    ]
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(mx: Any, tmp_path: Path) -> None:

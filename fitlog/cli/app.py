@@ -62,6 +62,17 @@ def _version(
         raise typer.Exit
 
 
+def given_options(context: typer.Context, *, besides: Sequence[str]) -> list[str]:
+    """The options that stand on the command line, as they are written, besides those named."""
+    return [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in besides
+        and (source := context.get_parameter_source(option.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+
+
 def read_one(source: Source, dialect_file: Path | None = None) -> RunLog:
     """A log that holds a record, with a bar for those who wait.
 

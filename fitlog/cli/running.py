@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fitlog.choices import Dtype, Network
+from fitlog.cli.app import given_options
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NETWORK = "Network and data"
 _LEARNING = "Learning"
 _MACHINE = "Machine"
+_CLUSTER = "Several workers"
 _RECORD = "Record"
 
 
@@ -39,6 +40,14 @@ def _as_given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCRIPT.py [ARGS]... | -- COMMAND...]",
+            help="Run this instead of a training of fitlog's own, and record it.",
+        ),
+    ] = None,
     network: Annotated[
         Network, typer.Option(help="The network to train.", rich_help_panel=_NETWORK)
     ] = Network.LENET,
@@ -149,6 +158,40 @@ def run(
             rich_help_panel=_MACHINE,
         ),
     ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Train by so many processes, each its part of the data.", rich_help_panel=_CLUSTER
+        ),
+    ] = None,
+    servers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that keep the parameters of the workers.", rich_help_panel=_CLUSTER
+        ),
+    ] = 1,
+    hosts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to start them, by ssh: a file, one user@host:port a line.  [default: here]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    scheduler_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Where they meet.  [default: a free port]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    hang_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="End them when none does anything for so long; 0 never does.  [default: 7, with"
+            " --hosts 0]",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -164,6 +207,14 @@ def run(
         int,
         typer.Option(help="Report the speed every so many batches.", rich_help_panel=_RECORD),
     ] = 5,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast/--no-fast",
+            help="The same to the last digit, with less work around it.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = False,
     monitor: Annotated[
         int,
         typer.Option(
@@ -196,7 +247,7 @@ def run(
     name: Annotated[
         str | None,
         typer.Option(
-            help="Ends the name of the run's folder.  [default: network and data]",
+            help="Ends the name of the run's folder.  [default: network and data, or what is run]",
             rich_help_panel=_RECORD,
         ),
     ] = None,
@@ -216,12 +267,28 @@ def run(
             is_eager=True,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this folder, as it was begun; --num-epochs may be larger.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network with MXNet, by default a small one on handwritten digits, and record the run.
 
-    Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out.
+    Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out. A script
+    of your own is run as by Python, with every Module.fit in it measured; behind --, any command.
+    Of the options, these take --out and --name only, before the script's name.
     """
     with user_errors():
+        if words:
+            from fitlog.cli.scripts import run_words
+
+            run_words(context, words, out=out, name=name)
+        if resume is not None:
+            _print_summary(_resume(context, resume))
+            return
         from fitlog.options import fraction, whole_numbers
         from fitlog.run.launch import train
         from fitlog.run.settings import RunOptions
@@ -248,9 +315,15 @@ def run(
             seed=seed,
             gpus=whole_numbers("--gpus", gpus),
             kv_store=kv_store,
+            workers=workers,
+            servers=servers,
+            hosts=hosts,
+            scheduler_port=scheduler_port,
+            hang_seconds=hang_seconds,
             metric=tuple(metric) if metric else ("accuracy", "ce"),
             top_k=top_k,
             disp_batches=disp_batches,
+            fast=fast,
             monitor=monitor,
             model_prefix=model_prefix,
             save_period=save_period,
@@ -259,64 +332,32 @@ def run(
             name=name,
             trace=trace,
         )
-        _print_summary(train(options))
+        if options.workers is not None or options.hosts is not None:
+            from fitlog.run.distributed import train_distributed
+
+            _print_summary(train_distributed(options))
+        else:
+            _print_summary(train(options))
 
 
-def _own_name() -> str:
-    """How this command can be called again: an environment need not be on the path."""
-    import shlex
-    import shutil
+def _resume(context: typer.Context, folder: Path) -> RunResult:
+    from fitlog.errors import SettingError
+    from fitlog.printable import printable
+    from fitlog.run.resume import resume
 
-    if shutil.which("fitlog"):
-        return "fitlog"
-    if sys.argv[0].endswith("__main__.py"):
-        return f"{shlex.quote(sys.executable)} -m fitlog"
-    return shlex.quote(sys.argv[0])
+    if given := given_options(context, besides=("resume", "num_epochs")):
+        raise SettingError(
+            f"{given[0]}: a run that is resumed keeps its settings, all but --num-epochs"
+        )
+
+    def say(line: str) -> None:
+        typer.echo(f"fitlog: {printable(line)}", err=True)
+
+    is_longer = given_options(context, besides=("resume",))
+    return resume(folder, num_epochs=context.params["num_epochs"] if is_longer else None, say=say)
 
 
 def _print_summary(result: RunResult) -> None:
-    import shlex
+    from fitlog.cli.summary import format_next, format_summary
 
-    results, folder = result.record["results"], result.folder
-    log = shlex.quote(f"{folder}/run.log")
-    fitlog = _own_name()
-    speed = "no speed line: an epoch has no more batches than --disp-batches"
-    if results["windows"]:
-        speed = f"{results['samples_per_sec']:,.0f} samples/sec, median of {results['windows']}"
-        speed += " window" if results["windows"] == 1 else " windows"
-    facts = {
-        **_describe_metric(results["metrics"]),
-        "throughput": speed,
-        "time": f"{result.record['seconds']:.1f} s",
-        "folder": folder,
-    }
-    width = max(21, *(len(name) + 2 for name in facts))
-    typer.echo()
-    for name, value in facts.items():
-        typer.echo(f"{name:<{width}}{value}")
-    typer.echo(
-        f"""
-next:
-  {fitlog} plot {log}
-  {fitlog} phases {shlex.quote(str(folder))}
-  {fitlog} parse {log} --table speed
-  {fitlog} check {log} --baseline OTHER/run.log"""
-    )
-
-
-def _describe_metric(metrics: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Of the first metric, as validated where that was done, the last value and the best."""
-    from fitlog.directions import unit_of
-
-    validated = [name for name in metrics if name.startswith("validation-")]
-    name = next(iter(validated or metrics), None)
-    if name is None:
-        return {}
-    split, _, metric = name.partition("-")
-    form = ".2%" if unit_of(metric) == "share" else ".6g"
-    found = metrics[name]
-    last = "not a finite number" if found["last"] is None else f"{found['last']:{form}}"
-    facts = {f"{split} {metric}": last}
-    if found["best"] is not None:
-        facts["best"] = f"{found['best']:{form}} in epoch {found['best_epoch']}"
-    return facts
+    typer.echo(f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}")

@@ -1,6 +1,7 @@
 """The data that `fitlog run` trains and validates with, as iterators of MXNet.
 
-Shuffling draws from numpy's global generator: seed it before the data are opened.
+Those to train with begin with a given epoch, and each epoch's batches are a matter of the seed and
+the epoch's number alone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Data:
     batches_per_epoch: int
 
 
-def open_data(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1) -> Data:
+def open_data(
+    mx: Any, options: RunOptions, *, epoch: int = 0, part: int = 0, num_parts: int = 1
+) -> Data:
     """The data that the options name, or one part of them: of `num_parts`, the one of rank `part`.
 
     The parts share no sample and have equally many batches; each has all the validation data.
@@ -47,14 +50,16 @@ def open_data(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1
         TrainingError: data that are missing, empty or not what they are taken for.
     """
     if options.benchmark:
-        return _open_benchmark(mx, options, num_parts)
+        return _open_benchmark(mx, options, epoch, num_parts)
     if options.data_source.startswith("rec:"):
-        return _open_records(mx, options, part, num_parts)
-    return _open_samples(mx, options, part, num_parts)
+        return _open_records(mx, options, epoch, part, num_parts)
+    return _open_samples(mx, options, epoch, part, num_parts)
 
 
-def _open_benchmark(mx: Any, options: RunOptions, num_parts: int) -> Data:
+def _open_benchmark(mx: Any, options: RunOptions, epoch: int, num_parts: int) -> Data:
     import numpy as np
+
+    from fitlog.run.seeding import EpochIter
 
     image_shape, num_classes = _usual(options)
     size = options.batch_size
@@ -62,8 +67,9 @@ def _open_benchmark(mx: Any, options: RunOptions, num_parts: int) -> Data:
     batches = math.ceil(_share_of(options, examples, num_parts) / size)
     images = np.random.uniform(-1, 1, (size, *image_shape))
     labels = np.random.randint(0, num_classes, size)
+    one_batch = OneBatch(mx, images, labels, batches)
     return Data(
-        train=OneBatch(mx, images, labels, batches),
+        train=EpochIter(lambda _: one_batch, seed=options.seed, epoch=epoch),
         validation=None,
         image_shape=image_shape,
         num_classes=num_classes,
@@ -90,7 +96,9 @@ class OneBatch:
         """There is nothing to go back to: each iteration begins anew."""
 
 
-def _open_samples(mx: Any, options: RunOptions, part: int, num_parts: int) -> Data:
+def _open_samples(mx: Any, options: RunOptions, epoch: int, part: int, num_parts: int) -> Data:
+    from fitlog.run.seeding import EpochIter
+
     source = options.data_source
     train, validation = _read_sets(source, options)
     num_classes = _classes(options, train, validation)
@@ -108,8 +116,12 @@ def _open_samples(mx: Any, options: RunOptions, part: int, num_parts: int) -> Da
         validating = _validation_iterator(mx, validation.divided_by(train.brightest))
     else:
         validating = None
+
+    def shuffled(_: int) -> Any:  # by numpy's global generator
+        return mx.io.NDArrayIter(mine.images, mine.labels, options.batch_size, shuffle=True)
+
     return Data(
-        train=mx.io.NDArrayIter(mine.images, mine.labels, options.batch_size, shuffle=True),
+        train=EpochIter(shuffled, seed=options.seed, epoch=epoch, fast=options.fast),
         validation=validating,
         image_shape=shape,
         num_classes=num_classes,
@@ -118,7 +130,9 @@ def _open_samples(mx: Any, options: RunOptions, part: int, num_parts: int) -> Da
     )
 
 
-def _open_records(mx: Any, options: RunOptions, part: int, num_parts: int) -> Data:
+def _open_records(mx: Any, options: RunOptions, epoch: int, part: int, num_parts: int) -> Data:
+    from fitlog.run.seeding import EpochIter
+
     path = Path(options.data_source.partition(":")[2])
     if options.val_share:
         raise TrainingError("--val-share: a .rec file is not split; name another with --data-val")
@@ -131,27 +145,29 @@ def _open_records(mx: Any, options: RunOptions, part: int, num_parts: int) -> Da
         raise _too_few(options, found.images, str(path))
     share = _share_of(options, options.num_examples or found.images, num_parts)
     batches = math.ceil(share / options.batch_size)
-    records = mx.io.ImageRecordIter(
-        path_imgrec=str(path),
-        data_shape=options.image_shape,
-        batch_size=options.batch_size,
-        shuffle=True,
-        seed=options.seed,
-        scale=1 / _BRIGHTEST_BYTE,
-        num_parts=num_parts,
-        part_index=part,
-        verbose=False,
-    )
+
+    def shuffled(seed: int) -> Any:
+        records = mx.io.ImageRecordIter(
+            path_imgrec=str(path),
+            data_shape=options.image_shape,
+            batch_size=options.batch_size,
+            shuffle=True,
+            seed=seed,
+            scale=1 / _BRIGHTEST_BYTE,
+            num_parts=num_parts,
+            part_index=part,
+            verbose=False,
+        )
+        # Parts may differ by an image: what fills up the last batch is taken from the beginning.
+        return mx.io.ResizeIter(records, batches)
+
     validation = None
     if options.data_val is not None:
         validation = _open_validation(
             mx, options, options.image_shape, num_classes, _BRIGHTEST_BYTE
         )
     return Data(
-        # Upstream's iterator has epochs of differing length, for what fills up the last batch is
-        # left out of the next one, and parts of differing size. It is reset only where it ends: a
-        # reset before that meets its threads at work, and the order no longer comes from the seed.
-        train=mx.io.ResizeIter(records, batches, reset_internal=False),
+        train=EpochIter(shuffled, seed=options.seed, epoch=epoch, fast=options.fast),
         validation=validation,
         image_shape=options.image_shape,
         num_classes=num_classes,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.run.fast import faster
 from fitlog.run.phase_file import PhaseFile
 from fitlog.run.phases import PhaseRecorder, Sink
 from fitlog.run.sampling import DEFAULT_EVERY, EngineSampler
@@ -43,6 +44,7 @@ def fit(
     *args: Any,
     phases: str | Path | Sink | None = _DEFAULT_FILE,
     sync_every: int = DEFAULT_EVERY,
+    fast: bool = False,
     trace: str | Path | None = None,
     **kwargs: Any,
 ) -> None:
@@ -53,8 +55,8 @@ def fit(
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
     batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
     waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
-    leaves both out. `trace` is a file for a Chrome trace of the first 200 batches, or of the first
-    minute.
+    leaves both out. `fast` does the same with less work around it: see `fitlog.run.fast`. `trace`
+    is a file for a Chrome trace of the first 200 batches, or of the first minute.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -65,6 +67,10 @@ def fit(
         Whatever the module's `fit`, the iterator or a callback raises, unchanged.
     """
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
+    if fast:
+        with faster(module, [train_data, *args], kwargs) as (quick, settings):
+            fit(module, *quick, phases=phases, sync_every=sync_every, trace=trace, **settings)
+        return
     if phases is None and trace is None:
         module.fit(train_data, *args, **kwargs)
         return

@@ -5,6 +5,7 @@ What is read for every window costs about a microsecond; all else is read once a
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import time
@@ -73,19 +74,19 @@ def _memory_reader() -> Callable[[], int] | None:
 
 
 def _gpu_reader() -> Callable[[], list[dict[str, Any]]] | None:
+    nvml: Any
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        gpus = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        nvml = importlib.import_module("pynvml")
+        nvml.nvmlInit()
+        gpus = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
     except Exception:  # there is no driver, or no library to ask: both are no reason to fail
         return None
 
     def read() -> list[dict[str, Any]]:
         return [
             {
-                "utilization": pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
-                "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(gpu).used,
+                "utilization": nvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
+                "memory_bytes": nvml.nvmlDeviceGetMemoryInfo(gpu).used,
             }
             for gpu in gpus
         ]

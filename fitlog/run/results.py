@@ -19,17 +19,18 @@ def read_results(log: Path) -> dict[str, Any]:
     neither to rise nor to fall is None, as is a value that is no finite number, and the speed where
     there are no windows.
     """
-    columns = read_columns([log])
+    columns = read_columns([log], bulk=True)
     metrics = columns.metrics
+    rows = (metrics.scope, metrics.split, metrics.metric, metrics.epoch, metrics.value)
     values: dict[str, list[tuple[int, float]]] = {}
     higher: dict[str, bool | None] = {}
-    for row in range(len(metrics)):
-        if SCOPES[metrics.scope[row]] == "epoch":
-            metric = metrics.names[metrics.metric[row]]
-            name = f"{SPLITS[metrics.split[row]]}-{metric}"
+    for scope, split, code, epoch, value in zip(*(row.tolist() for row in rows), strict=True):
+        if SCOPES[scope] == "epoch":
+            metric = metrics.names[code]
+            name = f"{SPLITS[split]}-{metric}"
             higher[name] = is_higher_better(metric)
-            values.setdefault(name, []).append((metrics.epoch[row], metrics.value[row]))
-    speeds = columns.speed.samples_per_sec
+            values.setdefault(name, []).append((epoch, value))
+    speeds = columns.speed.samples_per_sec.tolist()
     return {
         "metrics": {name: _describe(found, higher[name]) for name, found in values.items()},
         "samples_per_sec": statistics.median(speeds) if speeds else None,

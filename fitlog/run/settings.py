@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fitlog.errors import TrainingError
+from fitlog.run.folders import check_name
 
 NETWORKS: Final = ("lenet", "mlp", "resnet20", "resnet50")
 DTYPES: Final = ("float32", "float16")
@@ -53,7 +54,13 @@ class RunOptions:
     top_k: int = 0
     gpus: tuple[int, ...] = ()
     kv_store: str = "local"
+    workers: int | None = None
+    servers: int = 1
+    hosts: Path | None = None
+    scheduler_port: int | None = None
+    hang_seconds: float | None = None
     disp_batches: int = 5
+    fast: bool = False
     monitor: int = 0
     model_prefix: Path | None = None
     save_period: int = 1
@@ -81,8 +88,31 @@ class RunOptions:
         return self.load_epoch or 0
 
     def as_record(self) -> dict[str, Any]:
-        """The options as `run.json` has them."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """The options as `run.json` has them, with the data that are meant."""
+        plain = {name: _plain(value) for name, value in asdict(self).items()}
+        return {**plain, "data": self.data_source}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """The options of which `as_record` made this.
+
+        Raises:
+            TrainingError: the record is of other options than these.
+        """
+        types = {field.name: str(field.type) for field in fields(cls)}
+        if differing := sorted(types.keys() ^ record.keys()):
+            raise TrainingError(
+                f"it was made by a fitlog with other options than this: {', '.join(differing)}"
+            )
+        values: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+            elif isinstance(value, str) and types[name].startswith("Path"):
+                values[name] = Path(value)
+            else:
+                values[name] = value
+        return cls(**values)
 
 
 def check_options(options: RunOptions) -> None:
@@ -114,8 +144,7 @@ def check_options(options: RunOptions) -> None:
         raise TrainingError(f"--gpus {_joined(options.gpus)}: must be different numbers from 0 on")
     if not 0 <= options.seed < 2**31:
         raise TrainingError(f"--seed {options.seed}: must be from 0 to {2**31 - 1}")
-    if Path(options.run_name).name != options.run_name or options.run_name in (".", ".."):
-        raise TrainingError(f"--name {options.run_name!r}: must do as the name of a folder")
+    check_name(options.run_name)
 
 
 def _check_data(options: RunOptions) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fitlog.errors import TrainingError
+from fitlog.run.checkpoints import Checkpoint, restore_states
 from fitlog.run.data import Data, open_data
 from fitlog.run.metrics import make_metrics
 from fitlog.run.networks import build_network
@@ -25,25 +26,33 @@ class Training:
     arguments: dict[str, Any]
 
 
-def build_training(mx: Any, options: RunOptions, *, part: int = 0, num_parts: int = 1) -> Training:
+def build_training(
+    mx: Any,
+    options: RunOptions,
+    *,
+    checkpoint: Checkpoint | None = None,
+    part: int = 0,
+    num_parts: int = 1,
+) -> Training:
     """All that can fail for a reason that lies with the options or the data; nothing is written.
 
     Of `num_parts` workers, that of rank `part`. Seeds MXNet's and numpy's generators, from which
-    initial weights and shuffling are drawn.
+    initial weights are drawn. With a `checkpoint`, the training goes on as if it had just made it.
 
     Raises:
         TrainingError: options, data or a checkpoint that cannot work.
     """
-    import numpy as np
+    from fitlog.run.seeding import seed_all
 
     _check_optimizer(mx, options.optimizer)
     _check_store(mx, options.kv_store)
     if options.dtype == "float16" and not options.gpus:
         raise TrainingError("--dtype float16: MXNet calculates in it on GPUs only; see --gpus")
     context = _devices(mx, options.gpus)
-    mx.random.seed(options.seed)
-    np.random.seed(options.seed)
-    data = open_data(mx, options, part=part, num_parts=num_parts)
+    begin_epoch = checkpoint.epoch if checkpoint else options.begin_epoch
+    seed_all(options.seed)
+    data = open_data(mx, options, epoch=begin_epoch, part=part, num_parts=num_parts)
+    seed_all(options.seed)
     network = build_network(
         mx,
         options.network,
@@ -51,7 +60,10 @@ def build_training(mx: Any, options: RunOptions, *, part: int = 0, num_parts: in
         num_classes=data.num_classes,
         dtype=options.dtype,
     )
-    arg_params, aux_params = _load_params(mx, options, network, data)
+    if checkpoint:
+        arg_params, aux_params = mx.model.load_params(str(checkpoint.prefix), checkpoint.epoch)
+    else:
+        arg_params, aux_params = _load_params(mx, options, network, data)
     arguments = {
         "eval_data": data.validation,
         "eval_metric": make_metrics(mx, options, data.num_classes),
@@ -62,17 +74,16 @@ def build_training(mx: Any, options: RunOptions, *, part: int = 0, num_parts: in
         "initializer": _initializer(mx, options.network),
         "arg_params": arg_params,
         "aux_params": aux_params,
-        "begin_epoch": options.begin_epoch,
+        "begin_epoch": begin_epoch,
         "num_epoch": options.num_epochs,
         "monitor": mx.mon.Monitor(options.monitor, pattern=".*") if options.monitor else None,
     }
-    return Training(module=mx.mod.Module(network, context=context), data=data, arguments=arguments)
-
-
-def checkpoint_callback(mx: Any, options: RunOptions, folder: Path) -> Any:
-    """The epoch_end_callback that saves checkpoints, into the run's folder if nowhere else."""
-    prefix = options.model_prefix or folder / options.network
-    return mx.callback.do_checkpoint(str(prefix), options.save_period)
+    module = mx.mod.Module(network, context=context)
+    if checkpoint:
+        restore_states(module, checkpoint)
+        if options.monitor:
+            arguments["monitor"].step = begin_epoch * data.batches_per_epoch  # it counts them all
+    return Training(module=module, data=data, arguments=arguments)
 
 
 def _check_optimizer(mx: Any, name: str) -> None:
@@ -85,7 +96,7 @@ def _check_store(mx: Any, name: str) -> None:
     if name.startswith(("dist", "p3")) and "DMLC_ROLE" not in os.environ:
         raise TrainingError(
             f"--kv-store {name}: this process is no worker of a distributed job (DMLC_ROLE is not"
-            " set)"
+            " set); --workers starts one"
         )
     if name == "nccl" and not mx.runtime.Features().is_enabled("NCCL"):
         raise TrainingError("--kv-store nccl: this build of MXNet has no NCCL; try device")
