@@ -150,7 +150,11 @@ def test_an_evaluation_has_windows_of_its_own(mx: Any) -> None:
         phases=records.append,
     )
 
-    windows = [r for r in records if r.get("split") == "validation" and r["epoch"] == 1]
+    windows = [
+        r
+        for r in records
+        if r["kind"] == "window" and r["split"] == "validation" and r["epoch"] == 1
+    ]
     assert [(w["part"], w["batch_start"], w["batch_end"], w["samples"]) for w in windows] == [
         ("first", None, 0, 16),
         ("window", 0, 4, 64),
