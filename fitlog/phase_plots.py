@@ -185,7 +185,9 @@ def _measured_ms(windows: pd.DataFrame) -> dict[str, float]:
 def _name(path: str) -> str:
     """A fit's name: of a run folder's file the folder's, else the file's."""
     file = Path(path).absolute()
-    return printable(file.parent.name if file.name == "phases.jsonl" else file.stem)
+    of_worker = f", {file.stem}" if file.stem.startswith("phases-") else ""
+    is_of_run = of_worker or file.stem == "phases"
+    return printable(file.parent.name + of_worker if is_of_run else file.stem)
 
 
 def _legend(axes: Axes, groups: dict[str, np.ndarray[Any, Any]]) -> None:

@@ -68,6 +68,10 @@ def find_phase_file(path: str | os.PathLike[str]) -> Path:
     if place.is_dir():
         file = place / PHASE_FILE
         reason = f"is a folder without a {PHASE_FILE}"
+        workers = sorted(place.glob("phases-*.jsonl"))
+        if workers and not file.is_file():
+            names = ", ".join(worker.name for worker in workers)
+            raise LogError(f"is of several workers: name one of {names}", path=name_of(place))
     elif place.name.startswith("run.log"):
         file, reason = place.with_name(PHASE_FILE), f"has no {PHASE_FILE} beside it"
     else:

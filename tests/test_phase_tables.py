@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fitlog import LogError, NoRecordsError, read_phases
+from fitlog import LogError, NoRecordsError, plot_phases, read_phases
 from fitlog.phases import PhaseLog
 from fitlog.run.phases import PHASES
 from phase_files import Simulated
@@ -221,6 +221,17 @@ def test_another_file_is_an_error_with_its_line(text: str, tmp_path: Path) -> No
         read_text("\n" + text, tmp_path)
 
     assert caught.value.line == 2
+
+
+def test_of_a_distributed_run_one_worker_must_be_named(tmp_path: Path) -> None:
+    for rank in (0, 1):
+        Simulated().run(epochs=1, compute=1.0).write(tmp_path / f"phases-{rank}.jsonl")
+
+    with pytest.raises(LogError, match=r"name one of phases-0\.jsonl, phases-1\.jsonl"):
+        read_phases(tmp_path)
+
+    log = read_phases(tmp_path / "phases-1.jsonl")
+    assert plot_phases(log).get_suptitle() == f"{tmp_path.name}, phases-1"
 
 
 def test_a_missing_file_and_a_folder_without_one_are_errors(tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 import fitlog as fl
+from fitlog.errors import SettingError
+from fitlog.run.distributed import plan_cluster
 from fitlog.run.engine_profile import read_operators
 from fitlog.run.instrument import instrument
 from fitlog.run.phases import PhaseRecorder
+from fitlog.run.settings import RunOptions
 from fitlog.run.trace import TRACKS, Trace, traced
 from support import Fitlog
 
@@ -342,3 +345,10 @@ def test_the_command_writes_a_trace_and_refuses_one_that_cannot_be_written(
         "fitlog: --trace no/trace.json: cannot be written: No such file or directory\n"
     )
     assert not (tmp_path / "others").exists()
+
+
+def test_a_distributed_run_has_no_trace(tmp_path: Path) -> None:
+    options = RunOptions(workers=2, kv_store="dist_sync", trace=tmp_path / "trace.json")
+
+    with pytest.raises(SettingError, match="traces one process; leave out --workers"):
+        plan_cluster(options)

@@ -88,6 +88,8 @@ def plan_cluster(options: RunOptions) -> Cluster:
     Raises:
         SettingError: options that make no cluster, or hosts that cannot be read.
     """
+    if options.trace is not None:
+        raise SettingError(f"--trace {options.trace}: traces one process; leave out --workers")
     if options.workers is None:
         raise SettingError(f"--hosts {options.hosts}: for how many? say so by --workers")
     if not options.kv_store.startswith("dist"):

@@ -111,6 +111,7 @@ def drop_half_line(path: Path) -> None:
 def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> RunOptions:
     try:
         options = RunOptions.from_record(record["arguments"])
+        options = replace(options, trace=None)  # the one that is there shows the run's beginning
         if num_epochs is not None:
             options = replace(options, num_epochs=num_epochs)
         check_options(options)
