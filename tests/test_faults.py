@@ -109,9 +109,8 @@ def stopped(folder: Path, ask: Callable[[subprocess.Popen[str]], None], **option
 
 
 def json_of(path: Path) -> Any:
-    return json.loads(
-        path.read_text().splitlines()[-1] if path.suffix == ".jsonl" else path.read_text()
-    )
+    text = path.read_text()
+    return json.loads(text.splitlines()[-1] if path.suffix == ".jsonl" else text)
 
 
 @pytest.mark.parametrize(
