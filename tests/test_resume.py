@@ -34,7 +34,6 @@ from stopping import (
 from stopping import train as train_process
 from support import Fitlog
 
-
 # Calls in the midst of a checkpoint, and the epochs that are done when a training is killed there.
 POINTS = {
     "replace:3:before": 0,  # the first one's parameters are a draft
