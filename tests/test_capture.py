@@ -331,6 +331,22 @@ def test_a_command_may_close_its_output_and_go_on(fitlog: Fitlog, tmp_path: Path
     assert log_of(tmp_path) == b"said\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed_from_the_start(closed: str, tmp_path: Path) -> None:
+    command = f"$0 -m fitlog run -- sh -c 'echo out; echo error >&2; exit 5' {closed}"
+
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 5
+    assert sorted(log_of(tmp_path).splitlines()) == [b"error", b"out"]
+
+
 def test_a_reader_that_stops_listening_does_not_stop_the_command(tmp_path: Path) -> None:
     command = "set -o pipefail; $0 -m fitlog run -- seq 200000 | head -1"
 

@@ -79,13 +79,16 @@ def test_every_public_name_is_documented() -> None:
         assert f"`{name}" in page, name
 
 
-@pytest.mark.parametrize("command", ["run", "parse", "doctor", "dialects", "plot", "check"])
+@pytest.mark.parametrize(
+    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "check"]
+)
 def test_every_option_is_documented(command: str) -> None:
     pages = {
         "run": "running",
         "parse": "reading",
         "doctor": "reading",
         "dialects": "reading",
+        "phases": "phases",
         "plot": "plotting",
         "check": "gate",
     }

@@ -207,6 +207,14 @@ def run(
         int,
         typer.Option(help="Report the speed every so many batches.", rich_help_panel=_RECORD),
     ] = 5,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast/--no-fast",
+            help="The same to the last digit, with less work around it.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = False,
     monitor: Annotated[
         int,
         typer.Option(
@@ -240,6 +248,14 @@ def run(
         str | None,
         typer.Option(
             help="Ends the name of the run's folder.  [default: network and data, or what is run]",
+            rich_help_panel=_RECORD,
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a Chrome trace of the first 200 batches, or of the first minute, here;"
+            " slow.",
             rich_help_panel=_RECORD,
         ),
     ] = None,
@@ -307,12 +323,14 @@ def run(
             metric=tuple(metric) if metric else ("accuracy", "ce"),
             top_k=top_k,
             disp_batches=disp_batches,
+            fast=fast,
             monitor=monitor,
             model_prefix=model_prefix,
             save_period=save_period,
             load_epoch=load_epoch,
             out=out,
             name=name,
+            trace=trace,
         )
         if options.workers is not None or options.hosts is not None:
             from fitlog.run.distributed import train_distributed

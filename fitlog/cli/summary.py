@@ -27,9 +27,10 @@ def format_summary(record: dict[str, Any], folder: Path) -> str:
 def format_next(folder: Path) -> str:
     """The commands that show or judge the run."""
     log, fitlog = shlex.quote(f"{folder}/run.log"), _own_name()
+    phases = f"\n  {fitlog} phases {shlex.quote(str(folder))}" * (folder / "phases.jsonl").exists()
     return f"""
 next:
-  {fitlog} plot {log}
+  {fitlog} plot {log}{phases}
   {fitlog} parse {log} --table speed
   {fitlog} check {log} --baseline OTHER/run.log"""
 

@@ -67,6 +67,7 @@ def run_captured(command: Sequence[str], log: Path, environment: Mapping[str, st
     Raises:
         OSError: the command cannot be run, or the log not be made.
     """
+    _fill_closed_streams()
     with log.open("xb", buffering=0) as file, _blocked() as mask:
         tap = _Tap(file.fileno())
         channels = _open_channels()
@@ -180,6 +181,13 @@ def _blocked() -> Iterator[set[signal.Signals]]:
         while late := signal.sigpending() & _AWAITED:
             signal.sigwait(late)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _fill_closed_streams() -> None:
+    """Nothing that is opened must come to stand where a closed standard stream was."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= max(_OUTPUTS):
+        pass
+    os.close(number)
 
 
 def _open_channels() -> list[_Channel]:

@@ -121,7 +121,7 @@ def _open_samples(mx: Any, options: RunOptions, epoch: int, part: int, num_parts
         return mx.io.NDArrayIter(mine.images, mine.labels, options.batch_size, shuffle=True)
 
     return Data(
-        train=EpochIter(shuffled, seed=options.seed, epoch=epoch),
+        train=EpochIter(shuffled, seed=options.seed, epoch=epoch, fast=options.fast),
         validation=validating,
         image_shape=shape,
         num_classes=num_classes,
@@ -167,7 +167,7 @@ def _open_records(mx: Any, options: RunOptions, epoch: int, part: int, num_parts
             mx, options, options.image_shape, num_classes, _BRIGHTEST_BYTE
         )
     return Data(
-        train=EpochIter(shuffled, seed=options.seed, epoch=epoch),
+        train=EpochIter(shuffled, seed=options.seed, epoch=epoch, fast=options.fast),
         validation=validation,
         image_shape=options.image_shape,
         num_classes=num_classes,

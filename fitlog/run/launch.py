@@ -51,6 +51,7 @@ def train(options: RunOptions) -> RunResult:
     training = build_training(mx, options)
     data = describe_data(options.data, options.data_val)
     make_parent(options.model_prefix)
+    check_trace(options.trace)
     folder = new_folder(options.out, options.run_name, start)
     record = begin_record(
         name=options.run_name,
@@ -117,6 +118,16 @@ def make_parent(model_prefix: Path | None) -> None:
         ) from None
 
 
+def check_trace(path: Path | None) -> None:
+    """Raise TrainingError for a trace that cannot be written, before there is a folder."""
+    if path is None:
+        return
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise TrainingError(f"--trace {path}: cannot be written: {error.strerror}") from None
+
+
 def _write_end(path: Path, record: dict[str, Any]) -> None:
     try:
         write_record(path, record)
@@ -138,6 +149,8 @@ def _fit(training: Training, options: RunOptions, folder: Path, record: dict[str
         training.module,
         training.data.train,
         phases=folder / "phases.jsonl",
+        trace=options.trace,
+        fast=options.fast,
         epoch_end_callback=checkpointer,
         **training.arguments,
     )

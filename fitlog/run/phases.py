@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fitlog.run.resources import MachineReader, Usage, read_usage
+from fitlog.run.resources import MachineReader, Usage, read_usage, usable_cpus
 
 SCHEMA: Final = 1
 # In the order of a batch's life, as seen from Python: the engine works in the background, so the
@@ -97,7 +97,7 @@ class PhaseRecorder:
 
     def begin(self) -> None:
         """The fit begins."""
-        head = {"frequent": self._frequent, "batch_size": self._batch_size}
+        head = {"frequent": self._frequent, "batch_size": self._batch_size, "cpus": usable_cpus()}
         self._emit({"kind": "fit", "schema": SCHEMA, **head})
 
     def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,7 +130,7 @@ class PhaseRecorder:
         """The first batch is about to be fetched; what came before was setup."""
         if not self._is_set_up:
             self._is_set_up = True
-            self._emit_sum({"kind": "setup"})
+            self._emit_sum({"kind": "setup", "split": self._split})
 
     def end_batch(self, epoch: int, nbatch: int, *, padded: int, last: bool) -> None:
         """Batch `nbatch` and its callbacks are done; `padded` of its samples only fill it up."""

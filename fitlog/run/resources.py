@@ -31,6 +31,11 @@ def read_usage() -> Usage:
     return Usage(spent.ru_utime + spent.ru_stime, spent.ru_nivcsw)
 
 
+def usable_cpus() -> int | None:
+    """The processors that this process may use; None where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 class MachineReader:
     """Call it for the latest readings, those of a second ago at most.
 

@@ -11,6 +11,7 @@ Imported only after `fitlog.run.shim.import_mxnet`.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 from mxnet.io import DataIter
+
+from fitlog.run.fast import fast_data
 
 
 def seed_all(*numbers: int) -> int:
@@ -35,17 +38,21 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
     The generators are seeded with a mixture of `seed` and the number of the epoch before `make` is
     called, which is given the same for an iterator that has a generator of its own; and again when
     the epoch's batches begin: what happened between, such as drawing the first weights or reading
-    them from a file, makes no difference. `after_epoch` is called when the iterator is reset, the
-    last thing that `fit` does in an epoch.
+    them from a file, makes no difference. With `fast`, each iterator gives views of its data.
+    `after_epoch` is called when the iterator is reset, the last thing that `fit` does in an epoch.
     """
 
-    def __init__(self, make: Callable[[int], Any], *, seed: int, epoch: int = 0) -> None:
+    def __init__(
+        self, make: Callable[[int], Any], *, seed: int, epoch: int = 0, fast: bool = False
+    ) -> None:
         self.after_epoch: Callable[[], None] = _nothing
         self._batches: Any = None
         self._iterator: Any = None
         self._make = make
         self._seed = seed
         self._epoch = epoch
+        self._fast = fast
+        self._faster = contextlib.ExitStack()
         batch_size = self._begin_epoch().batch_size
         super().__init__(batch_size)
 
@@ -75,7 +82,10 @@ class EpochIter(DataIter):  # type: ignore[misc]  # MXNet has no types
 
     def _begin_epoch(self) -> Any:
         self._batches = self._iterator = None  # else two epochs' data were held at once
+        self._faster.close()
         self._batches = self._make(seed_all(self._epoch, self._seed))
+        if self._fast:
+            self._faster.enter_context(fast_data(self._batches))
         self._iterator = iter(self._batches)
         return self._batches
 

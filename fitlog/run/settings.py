@@ -60,6 +60,7 @@ class RunOptions:
     scheduler_port: int | None = None
     hang_seconds: float | None = None
     disp_batches: int = 5
+    fast: bool = False
     monitor: int = 0
     model_prefix: Path | None = None
     save_period: int = 1
@@ -67,6 +68,7 @@ class RunOptions:
     seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
+    trace: Path | None = None
 
     @property
     def data_source(self) -> str:
