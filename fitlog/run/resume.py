@@ -109,6 +109,15 @@ def drop_half_line(path: Path) -> None:
 
 
 def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> RunOptions:
+    if "exit_code" in record:
+        raise TrainingError(
+            f"{folder} is of a script or a command; only fitlog's own trainings can be resumed"
+        )
+    if "cluster" in record:
+        raise TrainingError(
+            f"{folder} is of several workers, which cannot be resumed; --model-prefix and"
+            " --load-epoch go on from its parameters"
+        )
     try:
         options = RunOptions.from_record(record["arguments"])
         if num_epochs is not None:
