@@ -381,9 +381,19 @@ def other_options(run: Path) -> None:
     change_record(run, arguments={**arguments, "colour": "red"})
 
 
+def of_a_script(run: Path) -> None:
+    change_record(run, exit_code=None, arguments={"script": "train.py"})
+
+
+def of_a_cluster(run: Path) -> None:
+    change_record(run, cluster={"workers": 2})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (of_a_script, "is of a script or a command; only fitlog's own trainings can be resumed"),
+        (of_a_cluster, "is of several workers, which cannot be resumed; --model-prefix and"),
         (not_a_run, "is no run's folder: there is no run.json in it"),
         (other_schema, "is no record that this fitlog reads: its schema is 99"),
         (no_json, "is no record of a run: "),

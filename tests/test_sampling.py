@@ -204,6 +204,23 @@ def test_a_fit_that_wraps_upstreams_is_measured_once(mx: Any) -> None:
         assert [r["epoch"] for r in records if r["kind"] == "epoch"] == [0, 1]
 
 
+def test_a_fit_that_is_measured_twice_has_the_same_windows_in_both(mx: Any) -> None:
+    outer: Records = []
+    inner: Records = []
+
+    with fitlog.instrument(phases=outer.append):
+        fitlog.fit(
+            make_module(mx),
+            make_data(mx),
+            num_epoch=1,
+            batch_end_callback=mx.callback.Speedometer(BATCH, 3),
+            phases=inner.append,
+        )
+
+    ends = [[r["batch_end"] for r in records if "batch_end" in r] for records in (outer, inner)]
+    assert ends == [[0, 3, 6]] * 2
+
+
 def test_methods_are_upstreams_again_whatever_happened(mx: Any) -> None:
     before = {name: vars(mx.mod.BaseModule)[name] for name in ("fit", "score")}
     records: Records = []

@@ -31,13 +31,13 @@ def describe_data(*sources: str | None) -> dict[str, dict[str, Any]]:
 
 
 def _files(source: str) -> list[Path]:
-    kind, _, name = source.partition(":")
-    if kind == "digits":
+    _, _, name = source.partition(":")
+    if not name:  # digits, or made up
         return []
     path = Path(name)
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file())
-    return [path] if name else []
+    return [path]
 
 
 def _describe(path: Path) -> dict[str, Any]:
