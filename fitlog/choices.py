@@ -49,6 +49,13 @@ class Dtype(enum.StrEnum):
     FLOAT16 = "float16"
 
 
+class OnNan(enum.StrEnum):
+    """What becomes of a training whose loss is not a number."""
+
+    WARN = "warn"
+    STOP = "stop"
+
+
 class Undecided(enum.StrEnum):
     """What becomes of an inconclusive verdict."""
 

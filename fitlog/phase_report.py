@@ -89,7 +89,7 @@ def _table(sums: FitSums) -> list[str]:
             lines.append(row(name, [parts[c] for c in COLUMNS], total, _MEANINGS.get(name, "")))
     columns = [sum(parts[c] for parts in sums.phases.values()) for c in COLUMNS]
     lines.append(row("training", columns, sum(columns)))
-    lines.append(f"{'batches':<11}" + "".join(f"{count:>8,}" for count in sums.batches.values()))
+    lines.append(f"{'batches':<11}" + "".join(f"{count:>8}" for count in sums.batches.values()))
     each = [
         f"{seconds / count * 1e3:>8,.4g}" if count else f"{'-':>8}"
         for count, seconds in zip(sums.batches.values(), columns, strict=False)

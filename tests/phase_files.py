@@ -24,13 +24,16 @@ class Simulated:
     ) -> None:
         self.records: list[dict[str, Any]] = []
         self._now = 100.0
+        self._asleep = 0.0
         self._numbered = {} if fit is None else {"fit": fit}
         self.recorder = PhaseRecorder(
             self._take,
             **{"frequent": 2, "batch_size": 10, **settings},
             clock=lambda: self._now,
             wall_clock=lambda: 1_800_000_000.0 + self._now,
-            usage=lambda: Usage(cpu * self._now, int(switches_per_sec * self._now)),
+            usage=lambda: Usage(
+                cpu * (self._now - self._asleep), int(switches_per_sec * self._now)
+            ),
             machine=lambda: {"load": load, "rss_bytes": 5_000_000},
         )
 
@@ -68,6 +71,11 @@ class Simulated:
 
     def spend(self, phase: str, seconds: float) -> None:
         self.recorder.timed(phase, self._pass_by)(seconds)
+
+    def sleep(self, phase: str, seconds: float) -> None:
+        """A phase that takes so many seconds and no processor time."""
+        self._asleep += seconds
+        self.spend(phase, seconds)
 
     def write(self, path: Path) -> Path:
         path.write_text("".join(self.lines), "utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
@@ -36,6 +35,12 @@ print("ready", flush=True)
 sys.stdin.readline()
 print("count", count)
 """
+# Becomes the process that a terminal's Ctrl-C goes to, and then the command.
+FOREGROUND = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def python(code: str, *arguments: object) -> list[str]:
@@ -63,13 +68,12 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(self._ours, (31, 97))
         self.process = subprocess.Popen(
-            [*RUN, *map(str, arguments)],
+            [sys.executable, "-c", FOREGROUND, *RUN, *map(str, arguments)],
             cwd=cwd,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs if stderr is None else stderr,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(theirs)
         self.shown = b""

@@ -182,11 +182,13 @@ def test_a_slow_first_batch_is_no_bottleneck(tmp_path: Path) -> None:
     trained = Simulated()
     trained.recorder.begin()
     trained.recorder.end_setup()
-    trained.spend("data", 50.0)
+    trained.sleep("data", 50.0)
     trained.run_epoch(0, 100, metric=1.0)
     trained.recorder.close("finished")
 
-    assert sums_of(trained, tmp_path).bottleneck.code == "network"
+    sums = sums_of(trained, tmp_path)
+    assert sums.bottleneck.code == "network"
+    assert sums.cpu_ratio == 1.0
 
 
 def test_a_part_is_no_bottleneck_below_a_fifth(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -239,10 +240,18 @@ def test_a_compressed_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_line_without_an_end_is_not_kept(tmp_path: Path) -> None:
-    line = Simulated().run(epochs=1, compute=1.0).lines
+    lines = Simulated().run(epochs=1, compute=1.0).lines
+    text = "".join(lines[:3]) + "x" * 40_000_000 + "\n" + "".join(lines[3:])
+    path = tmp_path / "phases.jsonl"
+    path.write_text(text)
+    read_phases(SAMPLE)  # what is imported for it counts for nothing
 
-    log = read_text("".join(line[:3]) + "x" * 5_000_000 + "\n" + "".join(line[3:]), tmp_path)
+    tracemalloc.start()
+    log = read_phases(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 
+    assert peak < 20_000_000
     assert len(log.windows) == 4
     assert log.warnings["line"].tolist() == [4]
 

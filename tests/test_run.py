@@ -8,7 +8,6 @@ import logging
 import os
 import pty
 import re
-import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -20,8 +19,9 @@ import pytest
 
 from fitlog import TrainingError, read_log
 from fitlog.run.folders import new_folder
-from fitlog.run.launch import RunResult, train
+from fitlog.run.launch import train
 from fitlog.run.record import describe_git
+from fitlog.run.recorded import RunResult
 from fitlog.run.samples import load_digits
 from fitlog.run.settings import RunOptions
 from support import Fitlog
@@ -220,36 +220,6 @@ def test_a_reader_that_stops_listening_does_not_stop_the_training(mx: Any, tmp_p
     assert len(read_log(folder / "run.log").epochs) == 3
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
-
-
-def test_an_interrupted_training_leaves_its_record_and_exits_with_130(
-    mx: Any, tmp_path: Path
-) -> None:
-    assert mx is not None
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fitlog", "run", "--num-epochs", "10000"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:  # as soon as it has trained an epoch
-        if "Validation-" in line:
-            break
-
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-
-    assert process.returncode == 130
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert f"fitlog: interrupted (the log so far: runs/{folder.name}/run.log)" in errors
-    assert "Traceback" not in errors
-    record = json.loads((folder / "run.json").read_text())
-    assert record["status"] == "interrupted"
-    assert record["end"] is not None
-    assert json.loads(lines_of(folder / "phases.jsonl")[-1])["status"] == "interrupted"
-    assert len(read_log(folder / "run.log").epochs) >= 1
 
 
 def test_a_killed_training_leaves_a_record_that_says_running(mx: Any, tmp_path: Path) -> None:

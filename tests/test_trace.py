@@ -181,6 +181,19 @@ def test_mxnets_profiler_is_off_again_and_serves_the_next_trace(
     assert sorted(os.listdir()) == ["first.json", "second.json"]  # noqa: PTH208  # names alone
 
 
+def test_mxnets_profiler_writes_where_it_does_by_default_after_a_trace(
+    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(mx, Path("trace.json"))
+
+    mx.profiler.set_state("run")
+    mx.nd.ones((3, 3)).tanh().wait_to_read()
+    mx.profiler.dump()
+
+    assert "tanh" in Path("profile.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("bound", "value", "batches"), [("MOST_BATCHES", 8, 8), ("MOST_SECONDS", 0.0, 1)]
 )

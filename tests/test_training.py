@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fitlog import TrainingError, read_log
-from fitlog.run.launch import RunResult, train
+from fitlog.run.launch import train
+from fitlog.run.recorded import RunResult
 from fitlog.run.settings import RunOptions
 from fitlog.run.training import Training, build_training
 from support import Fitlog

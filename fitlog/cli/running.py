@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fitlog.choices import Dtype, Network
+from fitlog.choices import Dtype, Network, OnNan
 from fitlog.cli.app import given_options
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
-    from fitlog.run.launch import RunResult
+    from fitlog.run.recorded import RunResult
 
 _NETWORK = "Network and data"
 _LEARNING = "Learning"
@@ -215,6 +215,20 @@ def run(
             rich_help_panel=_MACHINE,
         ),
     ] = False,
+    sync_every: Annotated[
+        int,
+        typer.Option(
+            help="Take one batch of so many apart, to tell what its parts take; 0 takes none.",
+            rich_help_panel=_RECORD,
+        ),
+    ] = 50,
+    on_nan: Annotated[
+        OnNan,
+        typer.Option(
+            help="Where a metric or a parameter becomes nan, say so, or stop.",
+            rich_help_panel=_RECORD,
+        ),
+    ] = OnNan.WARN,
     monitor: Annotated[
         int,
         typer.Option(
@@ -324,6 +338,8 @@ def run(
             top_k=top_k,
             disp_batches=disp_batches,
             fast=fast,
+            sync_every=sync_every,
+            on_nan=on_nan.value,
             monitor=monitor,
             model_prefix=model_prefix,
             save_period=save_period,

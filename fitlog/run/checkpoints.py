@@ -122,6 +122,16 @@ class Checkpointer:
             raise TrainingError(f"cannot write {path}: {error.strerror}") from error
         self._epoch = None
 
+    def save_interrupted(self) -> Path:
+        """Write the parameters as they are in the midst of an epoch; nothing is resumed from them.
+
+        Raises:
+            TrainingError: they cannot be written.
+        """
+        path = self._prefix.with_name(f"{self._prefix.name}-interrupted.params")
+        _store_params(path, *self._module.get_params())
+        return path
+
 
 def numbered(prefix: Path, epoch: int, suffix: str) -> Path:
     """The file of a checkpoint as upstream names it (model.py, save_checkpoint)."""

@@ -20,10 +20,11 @@ from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address, thr
 from fitlog.run.fingerprint import describe_data
 from fitlog.run.folders import new_folder
 from fitlog.run.group import GroupEnd, Stream, launch_group
-from fitlog.run.launch import RunResult, make_parent
+from fitlog.run.launch import make_parent
 from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
 from fitlog.run.record import begin_record, write_record
+from fitlog.run.recorded import RunResult
 from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.worker import Task, format_task

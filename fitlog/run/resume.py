@@ -20,9 +20,9 @@ from fitlog.errors import TrainingError
 from fitlog.run.checkpoints import find_checkpoint
 from fitlog.run.durable import remove_drafts, sync_file, sync_folder, write_whole
 from fitlog.run.fingerprint import describe_data
-from fitlog.run.launch import RunResult, checkpoint_prefix, run_recorded
 from fitlog.run.locking import locked
 from fitlog.run.record import describe_host, describe_versions, read_record
+from fitlog.run.recorded import RunResult, checkpoint_prefix, run_recorded
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import VARIABLE, pin_threads

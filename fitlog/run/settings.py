@@ -25,7 +25,13 @@ KV_STORES: Final = (
     *("local", "device", "nccl"),
     *("dist", "dist_sync", "dist_device_sync", "dist_sync_device", "dist_async", "p3"),
 )
-CHOICES: Final = {"network": NETWORKS, "dtype": DTYPES, "kv_store": KV_STORES}
+ON_NAN: Final = ("warn", "stop")
+CHOICES: Final = {
+    "network": NETWORKS,
+    "dtype": DTYPES,
+    "kv_store": KV_STORES,
+    "on_nan": ON_NAN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,8 @@ class RunOptions:
     hang_seconds: float | None = None
     disp_batches: int = 5
     fast: bool = False
+    sync_every: int = 50
+    on_nan: str = "warn"
     monitor: int = 0
     model_prefix: Path | None = None
     save_period: int = 1
@@ -140,6 +148,7 @@ def check_options(options: RunOptions) -> None:
     ):
         _require_at_least(name, number, 1)
     _require_at_least("monitor", options.monitor, 0)
+    _require_at_least("sync-every", options.sync_every, 0)
     if any(gpu < 0 for gpu in options.gpus) or len(set(options.gpus)) < len(options.gpus):
         raise TrainingError(f"--gpus {_joined(options.gpus)}: must be different numbers from 0 on")
     if not 0 <= options.seed < 2**31:

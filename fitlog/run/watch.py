@@ -154,13 +154,13 @@ class TimedCallbacks(list[Callback]):
     def __init__(
         self, recorder: PhaseRecorder, phase: str, callbacks: Any, after: Callback | None = None
     ) -> None:
-        self._callbacks = callbacks
+        self.callbacks = callbacks
         self._timed = recorder.timed(phase, self._call_all)
         self._after = after
         super().__init__([self._call_timed])
 
     def _call_all(self, *args: Any) -> None:
-        for callback in _as_list(self._callbacks):  # read anew: a callback may add another
+        for callback in _as_list(self.callbacks):  # read anew: a callback may add another
             callback(*args)
 
     def _call_timed(self, *args: Any) -> None:
@@ -171,6 +171,8 @@ class TimedCallbacks(list[Callback]):
 
 def frequent(callbacks: Any) -> int:
     """How often a Speedometer reports; told by its attribute, for people write their own."""
+    if isinstance(callbacks, TimedCallbacks):  # of a fit that is measured twice
+        callbacks = callbacks.callbacks
     for callback in _as_list(callbacks):
         often = getattr(callback, "frequent", None)
         if isinstance(often, int) and often > 0:

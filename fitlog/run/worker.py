@@ -73,7 +73,7 @@ def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
     from fitlog.run.checkpoints import Checkpointer
     from fitlog.run.instrument import fit
-    from fitlog.run.launch import checkpoint_prefix
+    from fitlog.run.recorded import checkpoint_prefix
     from fitlog.run.sampling import DEFAULT_EVERY
     from fitlog.run.training import build_training
 
