@@ -13,10 +13,10 @@ from pathlib import Path
 
 from support import PROJECT
 
-# The lines that a training from the beginning shows, and the calls that it does once its record is
-# written, of the functions of `os` that safe writing hangs on: at each it can be killed.
-LINES = range(1, 40)
-CALLS = {"fsync": range(3, 27), "replace": range(3, 15)}
+# The lines that a training from the beginning shows once its first epoch has a checkpoint, and the
+# calls that it does then of the functions of `os` that safe writing hangs on: where to kill it.
+LINES = range(12, 40)
+CALLS = {"fsync": range(10, 27), "replace": range(6, 15)}
 SCRIPT = PROJECT / "tests" / "stoppable.py"
 EPOCHS = 4
 COMMON = ["--num-epochs", str(EPOCHS), "--lr", "0.01", "--seed", "3", "--disp-batches", "5"]

@@ -143,7 +143,8 @@ def test_what_is_no_manifest_is_passed_over(manifest: str, trained: Any, tmp_pat
 
 def test_states_that_no_manifest_vouches_for_are_never_loaded(trained: Any, tmp_path: Path) -> None:
     checkpoint(trained, tmp_path).complete()
-    (tmp_path / "model-0001.states").write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
+    states = tmp_path / "model-0001.states"
+    states.write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.".ljust(states.stat().st_size))
 
     assert found(tmp_path)[0] is None
 
