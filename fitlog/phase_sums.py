@@ -51,7 +51,7 @@ _REMEDIES: Final = {
 class Bottleneck:
     """What a training is bound by, the share of its time that says so, and a sentence."""
 
-    code: str
+    kind: str
     share: float | None
     text: str
 
@@ -149,7 +149,7 @@ def sum_fit(records: PhaseRecords, fit: Fit) -> FitSums:
         "gpu_utilization": _median(_utilization(w) for w in windows),
         "warnings": [str(w.get("text", "")) for w in _of(records.warnings, fit)],
     }
-    undecided = FitSums(**facts, bottleneck=Bottleneck(code="unknown", share=None, text=""))
+    undecided = FitSums(**facts, bottleneck=Bottleneck(kind="unknown", share=None, text=""))
     return FitSums(**facts, bottleneck=find_bottleneck(undecided))
 
 
@@ -243,7 +243,7 @@ def _metric_share(sums: FitSums, base: float) -> float:
 
 
 def _bottleneck(code: str, share: float | None, text: str) -> Bottleneck:
-    return Bottleneck(code=code, share=share, text=text)
+    return Bottleneck(kind=code, share=share, text=text)
 
 
 def _of(records: Iterable[Record], fit: Fit) -> Iterable[Record]:

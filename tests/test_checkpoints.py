@@ -251,7 +251,7 @@ def test_a_record_is_written_over_the_old_one_where_there_is_no_room_beside_it(
 
 @pytest.mark.parametrize(
     ("limit", "missing"),
-    [(60_000, "mlp-0001.params"), (69_500, "mlp-0001.states"), (1_800, "mlp-symbol.json")],
+    [(60_000, "mlp-0001.params"), (69_500, "mlp-0001.states"), (2_900, "lenet-symbol.json")],
 )
 def test_a_file_size_limit_ends_the_run_with_the_name_and_a_whole_log(
     limit: int, missing: str, mx: Any, tmp_path: Path
@@ -259,7 +259,7 @@ def test_a_file_size_limit_ends_the_run_with_the_name_and_a_whole_log(
     assert mx is not None
 
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit), "run", "--network", "mlp"],
+        [sys.executable, "-c", LIMITED, str(limit), "run", "--network", missing.partition("-")[0]],
         cwd=tmp_path,
         capture_output=True,
         text=True,

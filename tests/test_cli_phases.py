@@ -104,7 +104,7 @@ def test_as_json_the_parts_add_up_to_what_the_epochs_took(fitlog: Fitlog) -> Non
         )
     assert report["samples"] == {"first": 160, "window": 6400, "tail": 625}
     assert report["padding"] == 15
-    assert report["bottleneck"]["code"] == "network"
+    assert report["bottleneck"]["kind"] == "network"
 
 
 COSTLY_METRIC = {"forward": 0.2, "backward": 0.2, "update": 0.1, "metric": 0.5}
@@ -131,7 +131,7 @@ def test_what_a_training_is_bound_by_is_named_with_its_figure(code: str, tmp_pat
 
     bottleneck = sums_of(Simulated(**machine).run(**spent), tmp_path).bottleneck
 
-    assert bottleneck.code == code
+    assert bottleneck.kind == code
     assert text in bottleneck.text
 
 
@@ -151,7 +151,7 @@ def test_a_real_training_on_a_slow_iterator_is_bound_by_its_data(mx: Any, tmp_pa
     records = read_records(tmp_path / "phases.jsonl")
     sums = sum_fit(records, records.fits[0])
 
-    assert sums.bottleneck.code == "data"
+    assert sums.bottleneck.kind == "data"
     assert sums.batches == {"first": 3, "window": 0, "tail": 27}
     assert sum(sums.phases["data"].values()) >= 33 * 0.01  # each epoch's end is asked for, too
 
@@ -159,7 +159,7 @@ def test_a_real_training_on_a_slow_iterator_is_bound_by_its_data(mx: Any, tmp_pa
 def test_the_load_of_others_tells_that_the_processor_is_short(tmp_path: Path) -> None:
     bottleneck = sums_of(Simulated(cpu=0.5, load=999.0).run(metric=1.0), tmp_path).bottleneck
 
-    assert bottleneck.code == "processor"
+    assert bottleneck.kind == "processor"
     assert "the load was 999 on" in bottleneck.text
 
 
@@ -175,7 +175,7 @@ def test_the_load_of_others_tells_that_the_processor_is_short(tmp_path: Path) ->
 def test_a_process_that_does_not_run_need_not_be_short_of_the_processor(
     machine: dict[str, Any], spent: dict[str, Any], code: str, tmp_path: Path
 ) -> None:
-    assert sums_of(Simulated(**machine).run(**spent), tmp_path).bottleneck.code == code
+    assert sums_of(Simulated(**machine).run(**spent), tmp_path).bottleneck.kind == code
 
 
 def test_a_slow_first_batch_is_no_bottleneck(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_slow_first_batch_is_no_bottleneck(tmp_path: Path) -> None:
     trained.recorder.close("finished")
 
     sums = sums_of(trained, tmp_path)
-    assert sums.bottleneck.code == "network"
+    assert sums.bottleneck.kind == "network"
     assert sums.cpu_ratio == 1.0
 
 
@@ -195,8 +195,8 @@ def test_a_part_is_no_bottleneck_below_a_fifth(tmp_path: Path) -> None:
     below = Simulated().run(epochs=1, batches=100, data=0.19, metric=0.81)
     above = Simulated().run(epochs=1, batches=100, data=0.21, metric=0.79)
 
-    assert sums_of(below, tmp_path).bottleneck.code == "network"
-    assert sums_of(above, tmp_path).bottleneck.code == "data"
+    assert sums_of(below, tmp_path).bottleneck.kind == "network"
+    assert sums_of(above, tmp_path).bottleneck.kind == "data"
 
 
 def test_of_a_killed_fit_the_windows_of_the_last_epoch_count(
