@@ -223,7 +223,8 @@ def test_an_xz_log_that_asks_for_much_memory_is_refused(fitlog: Fitlog, tmp_path
     greedy = {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}
     path = tmp_path / "run.log.xz"
     path.write_bytes(lzma.compress(TEXT, filters=[greedy]))
-    message = f"is damaged: Memory usage limit exceeded ({path})"
+    reason = "it asks for more than 256 MiB of memory: unpack it yourself, and read it then"
+    message = f"is damaged: {reason} ({path})"
 
     with pytest.raises(LogError) as caught:
         read_log(path)
@@ -242,3 +243,33 @@ def test_a_log_that_compresses_well_is_no_bomb(monkeypatch: pytest.MonkeyPatch) 
     text = b"".join(b"Epoch[%d] Time cost=%d.000\n" % (i, i) for i in range(2000))
 
     assert len(read_log(gzip.compress(text)).events) == 2000
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_nearly_all_that_stands_before_the_damage_is_read(
+    compress: Callable[[bytes], bytes],
+) -> None:
+    text = "".join(f"Epoch[{i}] Time cost={i**3 % 99991}.000\n" for i in range(20_000)).encode()
+    packed = bytearray(compress(text))
+    damage = len(packed) * 9 // 10
+    packed[damage : damage + 20] = b"\xff" * 20
+
+    log = read_log(bytes(packed))
+
+    assert len(log.events) > 0.85 * 20_000
+    # What is damaged may unpack to other text for a while, before it is noticed.
+    sound = log.events["value"].tolist()[:-100]
+    assert sound == [i**3 % 99991 for i in range(len(sound))]
+    assert "damaged" in log.warnings["code"].tolist()
+
+
+def test_a_damaged_block_of_bzip2s_gives_nothing_and_those_before_all() -> None:
+    text = "".join(f"Epoch[{i}] Time cost={i}.000\n" for i in range(80_000)).encode()
+    packed = bytearray(bz2.compress(text))
+    packed[-60:-40] = b"\xff" * 20
+
+    log = read_log(bytes(packed))
+
+    assert 0 < len(log.events) < 80_000
+    assert log.events["value"].tolist() == list(range(len(log.events)))
+    assert log.warnings["code"].tolist() == ["damaged"]
