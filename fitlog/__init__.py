@@ -36,7 +36,7 @@ _HOMES = {
     "BaselineError": "fitlog.errors",
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
-    "Judgement": "fitlog.gate",
+    "Judgement": "fitlog.verdicts",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ENDINGS: Final = (".png", ".svg", ".pdf")
 
 _INK, _MUTED, _FAINT = "#22262A", "#6B7278", "#E3E6E8"
-_STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[str, Any]] = {
     "font.size": 10,
     "axes.edgecolor": "#B8BEC3",
     "axes.labelcolor": _MUTED,
@@ -89,7 +89,7 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     if not metrics and not has_speed:
         name = logs[0].name if logs else None
         raise NoRecordsError("has neither a speed nor a metric to draw", path=name)
-    with mpl.rc_context(cast(Any, _STYLE)):
+    with mpl.rc_context(cast(Any, STYLE)):
         columns = _columns(len(metrics))
         rows = -(-len(metrics) // columns)
         heights = [3.0] * has_speed + [2.6] * rows
@@ -192,7 +192,7 @@ def save_figure(figure: Figure, path: Path) -> None:
             f"cannot draw into {path}: the ending must be one of {', '.join(ENDINGS)}"
         )
     try:
-        with mpl.rc_context(cast(Any, _STYLE)), warnings.catch_warnings():
+        with mpl.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
             # Names in scripts that the font lacks are drawn as boxes; that is all there is to say.
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure.savefig(path)

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import app
+from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -23,6 +24,7 @@ from fitlog.endings import user_errors
 
 for command in (run, parse, doctor, dialects, plot, check):
     app.command()(command)
+app.add_typer(history, name="history")
 
 
 def main() -> None:
