@@ -5,9 +5,9 @@
 D is a quiet machine (runs differ by 0.56 %), H a hosted CI runner (2.66 %), B the noisy box that
 the runs of `data/gate_runs.csv.gz` were measured on. D and H draw a run's level from Student's t
 with 4 degrees of freedom and its windows, in blocks of 10, from quiet measured runs; B draws
-measured runs whole. A slowdown divides all speeds. Printed is the share, in percent, that is called a regression
-when nothing changed | 3 % | 5 % | 10 % slower. Constants were tuned on the runs with even numbers;
-by default those with odd numbers judge.
+measured runs whole. A slowdown divides all speeds. Printed is the share, in percent, that is called
+a regression when nothing changed | 3 % | 5 % | 10 % slower. Constants were tuned on the runs with
+even numbers; by default those with odd numbers judge.
 
 Beside them, what processor time brings where long windows hide contention: `--only long`.
 """

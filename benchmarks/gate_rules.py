@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ def pytest_benchmark(old: Runs, new: Runs) -> bool:
 
 def welch(old: Runs, new: Runs) -> bool:
     """Pyperf's `compare_to`: Welch's t on all windows at 95 %, and slower."""
-    test = stats.ttest_ind(_times(new), _times(old), equal_var=False)
+    test: Any = stats.ttest_ind(_times(new), _times(old), equal_var=False)
     return bool(test.pvalue < 0.05 and test.statistic > 0)
 
 

@@ -101,7 +101,7 @@ def _about_ledger(ledger: Ledger, candidates: Sequence[_Read]) -> list[str]:
     known = {entry.id for entry in ledger.entries}
     for reading, print_ in candidates:
         if print_.source != RECORD:
-            doubts.append(f"{reading.name}: the machine is told by {print_.source}")
+            doubts.append(f"{reading.name}: its machine is taken to be {print_.source}")
         if run_id(reading) in known:
             doubts.append(f"{reading.name} is in {ledger.name} itself, and is left out of it")
     return doubts

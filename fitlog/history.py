@@ -30,10 +30,10 @@ _LEAST_SPREAD: Final = 0.003
 # Few runs can look closer to each other than runs ever are: 1 %, weighing as much as one run.
 _PRIOR_SPREAD: Final = 0.01
 _PRIOR_WEIGHT: Final = 1
-# Further out than so many spreads, a run's deviation is cut off there. A single new run may be such
-# an outlier itself, so against one run they count for more.
-_BOUND: Final = 2.5
-_BOUND_FOR_ONE: Final = 4.0
+# Further out than so many spreads, a run's deviation is cut off there.
+CUT_OFF: Final = 2.5
+# A single new run may be such an outlier itself: where all rests on it, they count for more.
+CUT_OFF_FOR_ONE: Final = 4.0
 # The variance of Huber's estimate of normal data over that of the mean.
 _LOCATION_VARIANCE: Final = 1.05
 _HUBER: Final = 1.345
@@ -87,20 +87,26 @@ def find_segments(values: Sequence[float], *, accepted: Sequence[int] = ()) -> l
     return segments
 
 
-def spread_of(values: Sequence[float], segments: Sequence[Segment], *, new: int) -> Spread:
-    """By how much the runs of all segments differ from their levels, for judging `new` runs.
+def spread_of(
+    values: Sequence[float], segments: Sequence[Segment], *, cut_off: float | None = None
+) -> Spread:
+    """By how much the runs of all segments differ from their levels.
 
-    A standard deviation in which deviations are cut off at a multiple of Qn, pooled over the
-    segments, with a little knowledge of how runs differ: few runs that happen to agree promise
-    nothing.
+    Qn, pooled over the segments, with a little knowledge of how runs differ: few runs that happen
+    to agree promise nothing. With `cut_off` the standard deviation, deviations cut off at so many
+    Qn: more exact, and larger where outliers are common.
     """
     squares, df = 0.0, 0
     for segment in segments:
         if len(segment) >= 2:
             part = values[segment.first : segment.end]
-            bound = (_BOUND_FOR_ONE if new == 1 else _BOUND) * qn_scale(part)
-            squares += sum(min(abs(value - segment.level), bound) ** 2 for value in part)
+            scale = qn_scale(part)
             df += len(part) - 1
+            if cut_off is None:
+                squares += (len(part) - 1) * scale * scale
+            else:
+                furthest = cut_off * scale
+                squares += sum(min(abs(value - segment.level), furthest) ** 2 for value in part)
     variance = (squares + _PRIOR_WEIGHT * _PRIOR_SPREAD**2) / (df + _PRIOR_WEIGHT)
     return Spread(value=max(math.sqrt(variance), _LEAST_SPREAD), df=df + _PRIOR_WEIGHT)
 

@@ -17,6 +17,8 @@ from typing import Final
 
 from fitlog.errors import BaselineError
 from fitlog.history import (
+    CUT_OFF,
+    CUT_OFF_FOR_ONE,
     MIN_SEGMENT,
     Segment,
     Spread,
@@ -132,7 +134,8 @@ def judge(
     prior = None
     if past is not None and len(levels) >= MIN_HISTORY:
         one = len(new) == len(old) == 1
-        prior = spread_of(levels, find_segments(levels), new=1 if one else len(new) + len(old))
+        cut_off = CUT_OFF_FOR_ONE if one else None
+        prior = spread_of(levels, find_segments(levels), cut_off=cut_off)
     estimate = _difference(new, old, prior)
     if past is not None and prior is not None:
         source = f"as the {len(levels)} runs of {past.name} do"
@@ -278,7 +281,7 @@ def _with_numbers(
 
 
 def _difference(new: Sequence[Pace], old: Sequence[Pace], known: Spread | None) -> _Estimate:
-    """Difference of the centres of log paces, with a moderated standard error (Smyth 2004)."""
+    """Mean difference of log paces, with a moderated standard error (Smyth 2004)."""
     a, b = [pace.pace for pace in new], [pace.pace for pace in old]
     squares = sum((x - statistics.fmean(side)) ** 2 for side in (a, b) for x in side)
     df = len(a) + len(b) - 2
@@ -289,10 +292,9 @@ def _difference(new: Sequence[Pace], old: Sequence[Pace], known: Spread | None) 
     else:
         prior, weight, source = known.value**2, _LEDGER_WEIGHT, ""
     variance = (weight * prior + squares) / (weight + df)
-    reach = math.sqrt(prior)
     return _Estimate(
-        difference=huber_location(a, reach) - huber_location(b, reach),
-        error=math.sqrt(variance * (location_variance(len(a)) + location_variance(len(b)))),
+        difference=statistics.fmean(a) - statistics.fmean(b),
+        error=math.sqrt(variance * (1 / len(a) + 1 / len(b))),
         df=math.inf if df == 0 else weight + df,
         spread=math.sqrt(variance),
         source=source,
@@ -302,7 +304,8 @@ def _difference(new: Sequence[Pace], old: Sequence[Pace], known: Spread | None) 
 def _from_level(
     new: Sequence[Pace], values: Sequence[float], segments: Sequence[Segment], against: Segment
 ) -> _Estimate:
-    spread = spread_of(values, segments, new=len(new))
+    cut_off = CUT_OFF_FOR_ONE if len(new) == 1 else CUT_OFF
+    spread = spread_of(values, segments, cut_off=cut_off)
     level = huber_location(values[against.first : against.end], spread.value)
     return _Estimate(
         difference=huber_location([pace.pace for pace in new], spread.value) - level,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fitlog.ledger import read_ledger
@@ -28,9 +29,8 @@ def ledger(tmp_path: Path, fitlog: Fitlog) -> Path:
     return tmp_path / "ledger.jsonl"
 
 
-def test_a_run_is_added_checked_shown_and_exported(
-    ledger: Path, tmp_path: Path, fitlog: Fitlog
-) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_run_is_added_checked_shown_and_exported(tmp_path: Path, fitlog: Fitlog) -> None:
     (log,) = write_logs(tmp_path / "new", [1000.0], seed=900)
 
     checked = fitlog("check", log, "--history", "ledger.jsonl")
@@ -79,18 +79,19 @@ def test_a_picture_shows_runs_levels_and_changes(tmp_path: Path, fitlog: Fitlog)
     (timeline,) = find_timelines(read_ledger(tmp_path / "ledger.jsonl"), PACE_MEASURE)
     (axes,) = plot_timeline(timeline).axes
 
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = axes.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["run", "set aside", "level"]
     assert axes.get_ylabel() == "samples/sec"
-    assert len(axes.lines[0].get_xdata()) == 16
-    assert axes.lines[1].get_xdata()[0] == 17
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == list(range(1, 17))
+    assert np.asarray(axes.lines[1].get_xdata()).tolist() == [17]
     (change,) = axes.texts
     assert float(change.get_text().rstrip("%")) == pytest.approx(-10, abs=1.5)
 
 
-def test_a_regression_is_accepted_with_a_reason(
-    ledger: Path, tmp_path: Path, fitlog: Fitlog
-) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_regression_is_accepted_with_a_reason(tmp_path: Path, fitlog: Fitlog) -> None:
     slow = write_logs(tmp_path / "slow", [900.0, 902.0], seed=800)
 
     before = fitlog("check", slow[1], "--history", "ledger.jsonl")
@@ -133,15 +134,17 @@ def test_pruning_must_be_told_what_and_keeps_accepted_levels(ledger: Path, fitlo
     assert "begins a level that was accepted (because)" in accepted.stderr
 
 
-def test_a_run_is_added_once(ledger: Path, tmp_path: Path, fitlog: Fitlog) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_run_is_added_once(tmp_path: Path, fitlog: Fitlog) -> None:
     done = fitlog("history", "add", "ledger.jsonl", tmp_path / "logs" / "old-03.log")
 
     assert done.returncode == 2
     assert "already: run" in done.stderr
 
 
+@pytest.mark.usefixtures("ledger")
 def test_several_series_are_shown_and_exported_one_at_a_time(
-    ledger: Path, tmp_path: Path, fitlog: Fitlog
+    tmp_path: Path, fitlog: Fitlog
 ) -> None:
     (log,) = write_logs(tmp_path / "other", [50.0], seed=700)
     fitlog("history", "add", "ledger.jsonl", log, "--series", "big")
@@ -243,10 +246,9 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_to_compare_is_never_a_pass(
-    case: str, ledger: Path, tmp_path: Path, fitlog: Fitlog
-) -> None:
+def test_nothing_to_compare_is_never_a_pass(case: str, tmp_path: Path, fitlog: Fitlog) -> None:
     arguments, code, message = refusals(tmp_path)[case]
     if "alone.jsonl" in arguments:
         fitlog("history", "add", "alone.jsonl", "good.log")

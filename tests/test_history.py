@@ -86,7 +86,7 @@ def test_of_a_long_history_only_the_last_runs_are_divided() -> None:
 def test_a_change_of_level_does_not_count_as_spread() -> None:
     values = [*noisy(9.0, 20, 1), *noisy(8.5, 20, 2)]
 
-    spread = spread_of(values, find_segments(values), new=3)
+    spread = spread_of(values, find_segments(values), cut_off=2.5)
 
     assert spread.value == pytest.approx(0.01, rel=0.3)
     assert spread.df == 39
@@ -95,14 +95,15 @@ def test_a_change_of_level_does_not_count_as_spread() -> None:
 def test_equal_runs_promise_no_spread_of_nothing() -> None:
     values = [5.0] * 30
 
-    assert spread_of(values, find_segments(values), new=1).value >= 0.0015
+    assert spread_of(values, find_segments(values)).value >= 0.0015
 
 
-def test_an_outlier_counts_for_more_against_one_run_than_against_several() -> None:
+def test_an_outlier_counts_for_more_the_further_out_it_is_cut_off() -> None:
     values = [*noisy(9.0, 20, 1), 8.5]
     segments = find_segments(values)
 
-    assert spread_of(values, segments, new=1).value > 1.1 * spread_of(values, segments, new=3).value
+    further, nearer = (spread_of(values, segments, cut_off=cut) for cut in (4.0, 2.5))
+    assert further.value > 1.1 * nearer.value
 
 
 def test_the_error_shrinks_with_runs_on_either_side() -> None:
