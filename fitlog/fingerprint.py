@@ -17,7 +17,7 @@ from fitlog.machine import describe_machine
 from fitlog.readings import Reading
 
 RECORD: Final = "run.json"
-_BARE: Final = "this machine, where the log is assumed to be from"
+_BARE: Final = "assumed: this machine"
 # Of a record's arguments and a log's Namespace: what changes how fast a training runs.
 _SETTINGS: Final = (
     "network", "num_layers", "batch_size", "dtype", "optimizer", "kv_store", "gpus", "image_shape",

@@ -45,6 +45,8 @@ _LEDGER_WEIGHT: Final = 9
 _ALPHA_ONE: Final = 0.005
 _ALPHA_FEW: Final = 0.01
 _ALPHA_HISTORY: Final = 0.008
+# Where a new run was set aside, the machine was busy: the others must be the more certain.
+_DISTURBED: Final = 0.25
 # A run this suspicious is worth two more.
 _ALPHA_SCREEN: Final = 0.05
 _CONFIDENCE: Final = 0.95
@@ -212,10 +214,12 @@ def judge_history(candidates: Sequence[JudgedRun], past: Past, rules: Rules) -> 
             since=past.dates[kept[last.first]] if past.dates and kept else "",
         ),
     )
-    if len(new) < min(2, len(candidates)) or len(kept) < MIN_SEGMENT:
+    if not new or len(kept) < MIN_SEGMENT:
         return judgement
     estimate = _from_level(new, values, segments, last)
     alpha = rules.alpha or (_ALPHA_ONE if len(new) == 1 else _ALPHA_HISTORY)
+    if len(new) < len(candidates):
+        alpha *= _DISTURBED
     verdict = _verdict(estimate, rules, alpha)
     suspect = (
         verdict not in ("regression", "improved")

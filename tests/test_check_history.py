@@ -156,6 +156,16 @@ def test_a_contended_candidate_is_set_aside_and_never_fails(tmp_path: Path) -> N
     assert "cannot be compared with the history" in format_judgement(judgement)
 
 
+def test_a_run_that_is_left_of_several_must_be_the_more_certain(tmp_path: Path) -> None:
+    ledger = steady(tmp_path, spread=0.012)
+    spoilt = new(tmp_path, 700, 700, noise=0.2)
+    (slow, slower) = write_logs(tmp_path / "more", [962.0, 930.0], seed=700)
+
+    assert check([slow], history=ledger).verdict == "regression"
+    assert check([slow, *spoilt], history=ledger).verdict == "inconclusive"
+    assert check([slower, *spoilt], history=ledger).verdict == "regression"
+
+
 def runs_of(
     folder: Path, count: int, *, level: float = 1000, seed: int = 40, **how: Any
 ) -> list[Path]:

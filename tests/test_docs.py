@@ -79,7 +79,13 @@ def test_every_public_name_is_documented() -> None:
         assert f"`{name}" in page, name
 
 
-@pytest.mark.parametrize("command", ["run", "parse", "doctor", "dialects", "plot", "check"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("run", "parse", "doctor", "dialects", "plot", "check"),
+        *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
+    ],
+)
 def test_every_option_is_documented(command: str) -> None:
     pages = {
         "run": "running",
@@ -88,12 +94,13 @@ def test_every_option_is_documented(command: str) -> None:
         "dialects": "reading",
         "plot": "plotting",
         "check": "gate",
+        "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
     done = subprocess.run(
-        [fitlog_command, command, "--help"], capture_output=True, text=True, check=True
+        [fitlog_command, *command.split(), "--help"], capture_output=True, text=True, check=True
     )
-    page = (PROJECT / "docs" / f"{pages[command]}.md").read_text("utf-8")
+    page = (PROJECT / "docs" / f"{pages[command.split()[0]]}.md").read_text("utf-8")
 
     options = set(re.findall(r"--[a-z-]+", done.stdout)) - {"--help"}
     assert len(options) >= 1

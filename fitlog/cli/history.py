@@ -66,7 +66,7 @@ def add(
         for entry in entries:
             typer.echo(printable(f"added run {entry.id}: {entry.log}"))
             if entry.like_source != RECORD:
-                typer.echo(f"  its machine is taken to be {entry.like_source}")
+                typer.echo("  no run.json tells where it ran: this machine is assumed")
 
 
 @history.command("list")
