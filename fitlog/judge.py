@@ -53,6 +53,7 @@ _CONFIDENCE: Final = 0.95
 _POWER: Final = 0.8
 # Runs a side to see an effect as large as the spread: 2 (z(.99) + z(.8))^2, rounded.
 _RUNS_FOR_UNIT_EFFECT: Final = 20
+_LARGEST_LOG: Final = 709.0
 _TOO_FEW: Final = "too few runs are left to judge: repeat them on a quiet machine"
 
 
@@ -272,16 +273,21 @@ def _with_numbers(
     return replace(
         judgement,
         verdict=verdict,
-        effect=math.expm1(estimate.difference),
+        effect=_relative(estimate.difference),
         interval=(
-            math.expm1(estimate.difference - reach),
-            math.expm1(estimate.difference + reach),
+            _relative(estimate.difference - reach),
+            _relative(estimate.difference + reach),
         ),
-        detectable=math.expm1(-call * estimate.error),
+        detectable=_relative(-call * estimate.error),
         reasons=tuple(reasons),
         spread=estimate.spread,
         spread_source=estimate.source,
     )
+
+
+def _relative(difference: float) -> float:
+    """A difference of logarithms as a relative change; one beyond all numbers ends there."""
+    return math.expm1(min(difference, _LARGEST_LOG))
 
 
 def _difference(new: Sequence[Pace], old: Sequence[Pace], known: Spread | None) -> _Estimate:

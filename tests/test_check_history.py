@@ -395,3 +395,11 @@ def test_the_judgement_as_plain_data_has_the_history(tmp_path: Path) -> None:
     assert plain["measure"] == "pace"
     assert plain["better"] == "higher"
     assert len(plain["baseline"]) == 30
+
+
+def test_speeds_as_far_apart_as_numbers_go_are_judged() -> None:
+    slow = re.sub(rb"Speed: \S+", b"Speed: 0.01", log_of(1))
+    fast = re.sub(rb"Speed: \S+", b"Speed: %.2f" % 1e308, log_of(1, 2))
+
+    assert check([slow], baseline=[fast]).verdict == "regression"
+    assert check([fast], baseline=[slow]).verdict == "improved"

@@ -112,3 +112,4 @@ def test_the_usage_is_of_the_last_fit_and_of_whole_lines(tmp_path: Path) -> None
 
     assert usage is not None
     assert (usage.cpu_share, usage.data_share, usage.switches, usage.load) == (0.5, 0.25, 30, 1.5)
+    assert read_usage(tmp_path, skip=1) is None
