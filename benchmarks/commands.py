@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -71,12 +72,12 @@ def long_log() -> bytes:
 
 
 def past_logs(folder: Path) -> list[str]:
-    """Thirty other runs: the same log, each line with another last digit of its speed."""
+    """Thirty other runs: the same log, each with decimals of its own in all speeds."""
     text = long_log()
     paths = []
     for number in range(30):
         path = folder / f"past-{number}.log"
-        path.write_bytes(text.replace(b" samples/sec", b"%02d samples/sec" % number))
+        path.write_bytes(re.sub(rb"(Speed: \d+)\.\d\d", rb"\1.%02d" % number, text))
         paths.append(str(path))
     return paths
 

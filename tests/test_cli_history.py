@@ -160,6 +160,19 @@ def test_several_series_are_shown_and_exported_one_at_a_time(
     assert "no run of the series 'small'" in none.stderr
 
 
+def test_a_run_without_speeds_is_added_and_that_is_said(tmp_path: Path, fitlog: Fitlog) -> None:
+    (tmp_path / "a.log").write_text("Epoch[0] Validation-accuracy=0.900000\n")
+    (tmp_path / "b.log").write_text("hello\n")
+
+    added = fitlog("history", "add", "ledger.jsonl", "a.log")
+    refused = fitlog("history", "add", "ledger.jsonl", "b.log")
+
+    assert added.returncode == 0
+    assert "it holds no speeds" in added.stdout
+    assert refused.returncode == 2
+    assert "nothing to keep (b.log)" in refused.stderr
+
+
 def test_names_from_logs_cannot_command_the_terminal(tmp_path: Path, fitlog: Fitlog) -> None:
     log = tmp_path / "a\x1b[31m.log"
     log.write_bytes(log_of(1000))
