@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
+    from fitlog.phase_plots import plot_phases
+    from fitlog.phases import PhaseLog, read_phases
     from fitlog.plots import plot_logs
     from fitlog.run.instrument import fit, instrument
+    from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
 
 __version__ = "0.1.0"
@@ -37,10 +40,12 @@ _HOMES = {
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
     "Judgement": "fitlog.verdicts",
+    "LineWriter": "fitlog.run.lines",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
     "TrainingError": "fitlog.errors",
@@ -50,8 +55,10 @@ _HOMES = {
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
     "plot_logs": "fitlog.plots",
+    "plot_phases": "fitlog.phase_plots",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
+    "read_phases": "fitlog.phases",
 }
 
 __all__ = [
@@ -60,10 +67,12 @@ __all__ = [
     "DialectFileError",
     "FitlogError",
     "Judgement",
+    "LineWriter",
     "LogError",
     "MXNetUnavailableError",
     "NoRecordsError",
     "OutputError",
+    "PhaseLog",
     "RunLog",
     "SettingError",
     "TrainingError",
@@ -73,8 +82,10 @@ __all__ = [
     "follow_log",
     "instrument",
     "plot_logs",
+    "plot_phases",
     "read_log",
     "read_logs",
+    "read_phases",
 ]
 
 

@@ -38,6 +38,22 @@ class Network(enum.StrEnum):
 
     LENET = "lenet"
     MLP = "mlp"
+    RESNET20 = "resnet20"
+    RESNET50 = "resnet50"
+
+
+class Dtype(enum.StrEnum):
+    """What a network calculates in."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+
+
+class OnNan(enum.StrEnum):
+    """What becomes of a training whose loss is not a number."""
+
+    WARN = "warn"
+    STOP = "stop"
 
 
 class Undecided(enum.StrEnum):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import typer
 
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 
 class Outcome:
@@ -23,7 +24,7 @@ class Outcome:
 @contextlib.contextmanager
 def user_errors() -> Iterator[Outcome]:
     """What can go wrong for a user becomes a message and an exit code, never a traceback."""
-    from fitlog.errors import FitlogError
+    from fitlog.errors import FitlogError, Termination, TrainingError
 
     outcome = Outcome()
     try:
@@ -34,7 +35,8 @@ def user_errors() -> Iterator[Outcome]:
             raise
         sys.stdout.flush()
     except FitlogError as error:
-        raise _failure(str(error)) from None
+        details = error.details if isinstance(error, TrainingError) else ()
+        raise _failure(str(error), details) from None
     except BrokenPipeError:  # the reader of a pipe has seen enough
         _drop_output()
         raise typer.Exit(outcome.exit_code) from None
@@ -44,6 +46,9 @@ def user_errors() -> Iterator[Outcome]:
         raise _failure(f"cannot use {place}: {error.strerror or error}") from None
     except MemoryError:
         raise _failure("not enough memory; see --format csv, which takes little") from None
+    except Termination as termination:
+        typer.echo(f"fitlog: terminated {termination}".rstrip(), err=True)
+        raise typer.Exit(TERMINATED) from None
     except KeyboardInterrupt as interrupt:
         typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -54,8 +59,10 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _failure(message: str) -> typer.Exit:
+def _failure(message: str, details: Sequence[str] = ()) -> typer.Exit:
     from fitlog.printable import printable
 
     typer.echo(f"fitlog: {printable(message)}", err=True)
+    for line in details:
+        typer.echo(f"  {printable(line)}", err=True)
     return typer.Exit(BAD_INPUT)

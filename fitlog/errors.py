@@ -13,6 +13,8 @@ FitlogError
 └── TrainingError                          could not start, or did not finish
 """
 
+from collections.abc import Sequence
+
 from fitlog_parsers.errors import (
     AmbiguousDialectError,
     DialectFileError,
@@ -40,7 +42,15 @@ class MXNetUnavailableError(FitlogError, ImportError):
 
 
 class TrainingError(FitlogError):
-    """A training that could not start or did not finish."""
+    """A training that could not start or did not finish; `details` are lines shown below it."""
+
+    def __init__(self, message: str, *, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
+
+
+class Termination(KeyboardInterrupt):
+    """SIGTERM asked for the end, as Ctrl-C does; the exit code is 143."""
 
 
 __all__ = [
@@ -53,6 +63,7 @@ __all__ = [
     "NoRecordsError",
     "OutputError",
     "SettingError",
+    "Termination",
     "TrainingError",
     "UnknownDialectError",
 ]

@@ -31,3 +31,15 @@ def number_of_windows(text: str) -> int | None:
     if not text.isdecimal() or len(text) > 9:
         raise SettingError(f"--warmup {text}: must be auto or a number of windows")
     return int(text)
+
+
+def whole_numbers(option: str, text: str | None) -> tuple[int, ...]:
+    """The numbers of `0,1`; none of nothing.
+
+    Raises:
+        SettingError: it is anything else than whole numbers between commas.
+    """
+    parts = text.split(",") if text else []
+    if not all(part.strip().isdecimal() and len(part) <= 9 for part in parts):
+        raise SettingError(f"{option} {text}: must be whole numbers between commas, such as 1,2")
+    return tuple(map(int, parts))

@@ -36,26 +36,26 @@ if TYPE_CHECKING:
 
 ENDINGS: Final = (".png", ".svg", ".pdf")
 
-_INK, _MUTED, _FAINT = "#22262A", "#6B7278", "#E3E6E8"
+INK, MUTED, FAINT = "#22262A", "#6B7278", "#E3E6E8"
 STYLE: Final[dict[str, Any]] = {
     "font.size": 10,
     "axes.edgecolor": "#B8BEC3",
-    "axes.labelcolor": _MUTED,
+    "axes.labelcolor": MUTED,
     "axes.labelsize": 9.5,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
-    "axes.titlecolor": _INK,
+    "axes.titlecolor": INK,
     "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": _FAINT,
+    "grid.color": FAINT,
     "grid.linewidth": 0.8,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "legend.frameon": False,
-    "legend.labelcolor": _INK,
+    "legend.labelcolor": INK,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "svg.hashsalt": "fitlog",
@@ -227,7 +227,7 @@ def _mark_missing(axes: Axes, x: np.ndarray[Any, Any], color: str, text: str, *,
         xycoords=transform,
         xytext=(6, 0),
         textcoords="offset points",
-        color=_MUTED,
+        color=MUTED,
         fontsize=8.5,
         va="center",
     )
@@ -240,7 +240,7 @@ def _rule_epochs(axes: Axes, speed: pd.DataFrame) -> None:
         step = batches_per_epoch(speed)
         axes.grid(visible=False, axis="x")
         for epoch in epochs[1:]:
-            axes.axvline((epoch - epochs[0]) * step, color=_FAINT, linewidth=0.8, zorder=0)
+            axes.axvline((epoch - epochs[0]) * step, color=FAINT, linewidth=0.8, zorder=0)
 
 
 def _note_median(axes: Axes, speed: pd.DataFrame) -> None:
@@ -248,7 +248,7 @@ def _note_median(axes: Axes, speed: pd.DataFrame) -> None:
     finite = speed["samples_per_sec"].dropna()
     if len(finite):
         text = f"median {finite.median():,.0f} samples/sec of {len(finite)} windows"
-        axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=_MUTED)
+        axes.set_title(text, loc="right", fontsize=9.5, fontweight="normal", color=MUTED)
 
 
 def _note_best(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
@@ -320,7 +320,7 @@ def _title(figure: Figure, curves: Sequence[Curve], note: str) -> None:
         ha="left",
         fontsize=14,
         fontweight="bold",
-        color=_INK,
+        color=INK,
         parse_math=False,
     )
 
@@ -345,7 +345,7 @@ def _legend(figure: Figure, curves: Sequence[Curve]) -> None:
     )
     for split, style, color in styles:
         if (split, "epoch") in scopes:
-            line = Line2D([], [], color=color if alone else _MUTED, linestyle=style, linewidth=1.7)
+            line = Line2D([], [], color=color if alone else MUTED, linestyle=style, linewidth=1.7)
             line.set_label(split)
             handles.append(line)
     if alone and {("train", "window"), ("train", "running")} & scopes:

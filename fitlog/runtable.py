@@ -10,6 +10,7 @@ cut         it was broken off, or goes on still
 
 from __future__ import annotations
 
+import bisect
 import sys
 from typing import Any
 
@@ -117,9 +118,12 @@ def _is_finished(run: Run, epochs: Epochs, file: File, node: int, until: int) ->
     """Whether a run came to its end; the next one of its node begins at line `until`."""
     if not run.has_values:
         return False
-    if any(run.first_line < line < until and whose in (node, MISSING) for whose, line in file.ends):
+    first = bisect.bisect_right(file.ends, run.first_line, key=_line_of_end)
+    behind = bisect.bisect_left(file.ends, until, lo=first, key=_line_of_end)
+    if any(whose in (node, MISSING) for whose, _ in file.ends[first:behind]):
         return True
-    if any(run.last_line < line < until for line in file.crashes):
+    crash = bisect.bisect_right(file.crashes, run.last_line)
+    if crash < len(file.crashes) and file.crashes[crash] < until:
         return False
     if not epochs:
         return 0 < run.arguments.get(STEPS, 0) <= run.loose_batch + 1
@@ -147,6 +151,10 @@ def _is_short(run: Run, epochs: Epochs) -> bool:
     counts = [run.arguments[name] for name in COUNTS if name in run.arguments]
     from_one = min(epochs) == 1 and not any(run.arguments.get(name) for name in BEGINNINGS)
     return bool(counts) and max(epochs) + (0 if from_one else 1) < counts[0]
+
+
+def _line_of_end(end: tuple[int, int]) -> int:
+    return end[1]
 
 
 def _node_last(place: Place) -> tuple[int, int, bool, int]:

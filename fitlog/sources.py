@@ -36,6 +36,13 @@ _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f
 _MAGICS: Final = (_GZIP, _XZ, _BZIP2, _ZSTD)
 _LONGEST_MAGIC: Final = 6
 _PACKED_BYTES: Final = 1 << 16
+# What a decompressor made in the call in which it meets damage is lost: so little at a time. But a
+# block of bzip2's, 900 kB, is known to be right only at its end.
+_UNPACKED_BYTES: Final = 1 << 13
+_UNPACKED_BZIP2_BYTES: Final = 1 << 20
+_TOO_MUCH_MEMORY: Final = (
+    f"it asks for more than {_XZ_BYTES >> 20} MiB of memory: unpack it yourself, and read it then"
+)
 _CUT: Final = "Compressed file ended before the end-of-stream marker was reached"  # as gzip says
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
@@ -137,7 +144,7 @@ class Opened:
     def __init__(self, raw: io.BufferedReader, name: str) -> None:
         self.damage = ""
         self._name = name
-        self._stream, self._packed = _decompressed(raw, name)
+        self._stream, self._packed, self._most = _decompressed(raw, name)
         self._given = 0
 
     @property
@@ -154,9 +161,10 @@ class Opened:
         if self.damage:
             return b""
         try:
-            piece = self._stream.read1(size)
+            piece = self._stream.read1(min(size, self._most))
         except _damage_errors() as error:
-            self.damage, piece = str(error), b""
+            is_too_much = "Memory usage limit" in str(error)  # lzma has one error for all
+            self.damage, piece = _TOO_MUCH_MEMORY if is_too_much else str(error), b""
         except OSError as error:
             if error.errno is not None:
                 reason = f"cannot be read: {_reason(error)}"
@@ -279,22 +287,23 @@ class _Members(io.RawIOBase):
 
 def _decompressed(
     stream: io.BufferedReader, name: str
-) -> tuple[io.BufferedIOBase, _Counted | None]:
-    """The stream's text, and where it is compressed, what counts the bytes of the file."""
+) -> tuple[io.BufferedIOBase, _Counted | None, int]:
+    """The stream's text; what counts the file's bytes, if it is compressed; the most to read."""
     try:
         head, is_taken = _head(stream)
     except OSError as error:
         raise LogError(f"cannot be read: {_reason(error)}", path=name) from None
     packed = _Counted(stream, head if is_taken else b"")
     if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=packed), packed
+        return gzip.GzipFile(fileobj=packed), packed, _UNPACKED_BYTES
     if head.startswith(_XZ):
-        return io.BufferedReader(_Members(packed, _new_xz)), packed
+        return io.BufferedReader(_Members(packed, _new_xz)), packed, _UNPACKED_BYTES
     if head.startswith(_BZIP2):
-        return io.BufferedReader(_Members(packed, bz2.BZ2Decompressor)), packed
+        text = io.BufferedReader(_Members(packed, bz2.BZ2Decompressor))
+        return text, packed, _UNPACKED_BZIP2_BYTES
     if head.startswith(_ZSTD):
-        return _zstd(packed, name), packed
-    return packed if is_taken else stream, None
+        return _zstd(packed, name), packed, _UNPACKED_BYTES
+    return packed if is_taken else stream, None, sys.maxsize
 
 
 def _head(stream: io.BufferedReader) -> tuple[bytes, bool]:

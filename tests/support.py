@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,3 +19,17 @@ class Fitlog(Protocol):
     def __call__(
         self, *arguments: object, stdin: bytes = b"", **environment: str
     ) -> subprocess.CompletedProcess[str]: ...
+
+
+def living_in_groups(pids: Iterable[int]) -> list[int]:
+    """The processes of these process groups that live on; those about to end are waited for."""
+    import psutil
+
+    groups = set(pids)
+    living = []
+    for process in psutil.process_iter(["pid", "status"]):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(process.pid) in groups and process.info["status"] != "zombie":
+                living.append(process)
+    _, living = psutil.wait_procs(living, timeout=10)
+    return [process.pid for process in living]

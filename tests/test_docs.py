@@ -82,7 +82,7 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "parse", "doctor", "dialects", "plot", "check"),
+        *("run", "parse", "doctor", "dialects", "phases", "plot", "check"),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
 )
@@ -92,6 +92,7 @@ def test_every_option_is_documented(command: str) -> None:
         "parse": "reading",
         "doctor": "reading",
         "dialects": "reading",
+        "phases": "phases",
         "plot": "plotting",
         "check": "gate",
         "history": "history",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import threading
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fitlog
 from fitlog import TrainingError
+from fitlog.run.launch import train
+from fitlog.run.settings import RunOptions
 from networks import BATCH, make_arrays, make_data, make_module
 
 
@@ -75,3 +83,134 @@ def test_a_prefetching_thread_that_is_dead_is_said_to_be(
 
     with pytest.raises(TrainingError, match="died before the training began"):
         fitlog.fit(make_module(mx), data, num_epoch=2, phases=lambda record: None)
+
+
+Ended = tuple[int, str, Path]
+
+
+def stopped(folder: Path, ask: Callable[[subprocess.Popen[str]], None], **options: Any) -> Ended:
+    """Exit code, stderr and folder of a real `fitlog run` that is asked to stop in its midst."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fitlog", "run", "--network", "mlp", "--num-epochs", "10000"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Epoch[1] Batch"):
+            break
+    ask(process)
+    _, errors = process.communicate(timeout=60)
+    (run,) = (folder / "runs").iterdir()
+    return process.returncode, errors, run
+
+
+def json_of(path: Path) -> Any:
+    text = path.read_text()
+    return json.loads(text.splitlines()[-1] if path.suffix == ".jsonl" else text)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_training_that_is_asked_to_stop_finishes_its_batch(
+    number: signal.Signals, code: int, word: str, mx: Any, tmp_path: Path
+) -> None:
+    returned, errors, run = stopped(tmp_path, lambda process: process.send_signal(number))
+
+    assert returned == code
+    said = f"fitlog: {number.name}: stopping after this batch; once more stops at once"
+    assert errors.splitlines() == [
+        said,
+        f"fitlog: {word} (the log so far: runs/{run.name}/run.log)",
+    ]
+    record = json_of(run / "run.json")
+    assert record["status"] == "interrupted"
+    assert record["stopped"]["signal"] == number.name
+    epoch, nbatch = record["stopped"]["epoch"], record["stopped"]["nbatch"]
+    last = (run / "run.log").read_text().splitlines()[-1]
+    assert last == f"Stopped by {number.name} after batch {nbatch} of epoch {epoch}"
+    assert json_of(run / "phases.jsonl")["status"] == "interrupted"
+    parameters = mx.nd.load(str(tmp_path / record["stopped"]["parameters"]))
+    assert "arg:output_weight" in parameters
+
+
+def test_a_second_signal_stops_at_once(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    def twice(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGSTOP)  # both are there when it goes on
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+
+    returned, _, run = stopped(tmp_path, twice)
+
+    assert returned in (130, 143)  # which of two is handled first is the system's choice
+    record = json_of(run / "run.json")
+    assert record["status"] == "interrupted"
+    assert record["stopped"]["parameters"] is None
+    assert "Stopped by" in (run / "run.log").read_text()
+
+
+def test_a_run_that_ignores_interrupts_goes_on_ignoring_them(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    def both(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    returned, _, run = stopped(tmp_path, both, preexec_fn=ignore)
+
+    assert returned == 143
+    assert json_of(run / "run.json")["stopped"]["signal"] == "SIGTERM"
+
+
+def diverging(folder: Path, on_nan: str) -> RunOptions:
+    return RunOptions(
+        network="mlp", lr=1e6, num_epochs=2, metric=("ce",), on_nan=on_nan, out=folder
+    )
+
+
+def test_a_loss_that_is_nan_stops_the_training_where_it_is_to(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    with pytest.raises(TrainingError, match=r"nan in epoch 0.*smaller learning rate"):
+        train(diverging(tmp_path, "stop"))
+
+    (run,) = tmp_path.iterdir()
+    record = json_of(run / "run.json")
+    assert record["status"] == "failed"
+    assert "is nan in epoch 0" in record["error"]
+    assert record["error"] in (run / "run.log").read_text().splitlines()[-1]
+
+
+def test_a_loss_that_is_nan_is_said_once_where_the_training_goes_on(
+    mx: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mx is not None
+
+    result = train(diverging(tmp_path, "warn"))
+
+    assert result.record["status"] == "finished"
+    assert capsys.readouterr().err.count("the training goes on") == 1
+
+
+def test_a_parameter_that_is_nan_is_found_where_no_metric_shows_it(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+    options = RunOptions(
+        network="mlp", lr=1e6, num_epochs=2, metric=("accuracy",), on_nan="stop", out=tmp_path
+    )
+
+    with pytest.raises(TrainingError, match="holds nan after epoch 0"):
+        train(options)
+
+    (run,) = tmp_path.iterdir()
+    assert not list(run.glob("*.params"))  # nothing to go on from

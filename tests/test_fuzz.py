@@ -13,6 +13,7 @@ import pytest
 import fuzz_reading
 from fitlog_parsers.scanner import RuleIndex
 from support import PROJECT
+from ways import ReadersDifferError
 
 
 def test_mutated_logs_and_dialect_files_are_read_alike_or_refused(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_an_input_on_which_the_readers_differ_is_kept_and_named(
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)
     monkeypatch.setattr(sys, "argv", ["fuzz_reading.py", "--seed", "7", "--inputs", "2000"])
 
-    with pytest.raises(fuzz_reading.ReadersDifferError, match="read differently in bulk: "):
+    with pytest.raises(ReadersDifferError, match="read differently in bulk: "):
         fuzz_reading.main()
 
     (kept,) = tmp_path.iterdir()

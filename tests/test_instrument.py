@@ -79,7 +79,9 @@ def test_the_windows_of_an_epoch_cover_all_its_batches(mx: Any, tmp_path: Path) 
 
     fitlog.fit(make_module(mx), make_data(mx), phases=records.append, **settings(mx, tmp_path))
 
-    windows = [r for r in records if r.get("split") == "train" and r["epoch"] == 1]
+    windows = [
+        r for r in records if r["kind"] == "window" and r["split"] == "train" and r["epoch"] == 1
+    ]
     (epoch,) = (r for r in records if r["kind"] == "epoch" and r["epoch"] == 1)
     assert [(w["part"], w["batch_start"], w["batch_end"], w["samples"]) for w in windows] == [
         ("first", None, 0, 16),

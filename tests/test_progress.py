@@ -31,6 +31,12 @@ def bar_on(screen: io.StringIO, clock: Clock, total: int) -> ReadingBar:
     return ReadingBar(total, lambda: Progress(console=console, auto_refresh=False), clock)
 
 
+def stream(*, is_terminal: bool) -> io.StringIO:
+    found = io.StringIO()
+    found.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    return found
+
+
 def test_who_waits_for_less_than_a_second_sees_nothing(screen: io.StringIO) -> None:
     clock = Clock()
     bar = bar_on(screen, clock, 100)
@@ -68,9 +74,26 @@ def test_the_bar_is_gone_once_all_is_read(screen: io.StringIO) -> None:
     assert len(screen.getvalue()) == written
 
 
-def test_there_is_no_bar_where_nobody_looks() -> None:
-    with shown_reading([SAMPLES / "long.log"]) as bar:
-        assert bar is None  # the tests' standard error is no terminal
+@pytest.mark.parametrize(
+    ("errors", "output", "amid_output", "is_shown"),
+    [
+        (False, True, False, False),
+        (False, False, True, False),
+        (True, True, True, False),  # the rows go to the same terminal
+        (True, False, True, True),
+        (True, True, False, True),
+    ],
+)
+def test_there_is_no_bar_where_nobody_looks(
+    errors: bool, output: bool, amid_output: bool, is_shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", stream(is_terminal=errors))
+    monkeypatch.setattr("sys.stdout", stream(is_terminal=output))
+
+    with shown_reading([SAMPLES / "long.log"], amid_output=amid_output) as bar:
+        found = bar is not None
+
+    assert found == is_shown
 
 
 def test_progress_is_told_in_bytes_of_the_files() -> None:

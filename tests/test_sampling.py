@@ -70,6 +70,16 @@ def test_the_backward_pass_is_not_charged_to_the_metric(mx: Any) -> None:
     assert sums["backward"] > sums["forward"] > sums["metric"]
 
 
+def test_by_itself_a_batch_is_taken_apart_ten_times_a_second_at_most(mx: Any) -> None:
+    records: Records = []
+
+    fitlog.fit(make_module(mx), make_data(mx), num_epoch=40, phases=records.append)
+
+    seconds = sum(r["seconds"] for r in records if r["kind"] == "epoch")
+    taken = sum(part["batches"] for part in measured(records))
+    assert 1 <= taken <= min(280 // 50, 1 + 10 * seconds)
+
+
 def test_no_batch_is_taken_apart_where_none_is_to_be(
     mx: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +160,11 @@ def test_an_evaluation_has_windows_of_its_own(mx: Any) -> None:
         phases=records.append,
     )
 
-    windows = [r for r in records if r.get("split") == "validation" and r["epoch"] == 1]
+    windows = [
+        r
+        for r in records
+        if r["kind"] == "window" and r["split"] == "validation" and r["epoch"] == 1
+    ]
     assert [(w["part"], w["batch_start"], w["batch_end"], w["samples"]) for w in windows] == [
         ("first", None, 0, 16),
         ("window", 0, 4, 64),
@@ -198,6 +212,23 @@ def test_a_fit_that_wraps_upstreams_is_measured_once(mx: Any) -> None:
 
     for records in (by_the_way, directly):
         assert [r["epoch"] for r in records if r["kind"] == "epoch"] == [0, 1]
+
+
+def test_a_fit_that_is_measured_twice_has_the_same_windows_in_both(mx: Any) -> None:
+    outer: Records = []
+    inner: Records = []
+
+    with fitlog.instrument(phases=outer.append):
+        fitlog.fit(
+            make_module(mx),
+            make_data(mx),
+            num_epoch=1,
+            batch_end_callback=mx.callback.Speedometer(BATCH, 3),
+            phases=inner.append,
+        )
+
+    ends = [[r["batch_end"] for r in records if "batch_end" in r] for records in (outer, inner)]
+    assert ends == [[0, 3, 6]] * 2
 
 
 def test_methods_are_upstreams_again_whatever_happened(mx: Any) -> None:

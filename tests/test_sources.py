@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fitlog import LogError, UnknownDialectError, read_log, read_logs
+from support import SAMPLES, Fitlog
 
 ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 TEXT = b"Epoch[0] Train-accuracy=0.500000\nEpoch[0] Time cost=1.000\n" * 500
@@ -218,8 +219,57 @@ def test_what_unpacks_to_absurdly_much_is_read_up_to_a_bound(
     assert "more than 250 times its size" in log.warnings["text"].iloc[0]
 
 
+def test_an_xz_log_that_asks_for_much_memory_is_refused(fitlog: Fitlog, tmp_path: Path) -> None:
+    greedy = {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}
+    path = tmp_path / "run.log.xz"
+    path.write_bytes(lzma.compress(TEXT, filters=[greedy]))
+    reason = "it asks for more than 256 MiB of memory: unpack it yourself, and read it then"
+    message = f"is damaged: {reason} ({path})"
+
+    with pytest.raises(LogError) as caught:
+        read_log(path)
+    done = [fitlog("parse", path), fitlog("check", SAMPLES / "long.log", "--baseline", path)]
+
+    assert str(caught.value) == message
+    assert [(each.returncode, each.stderr) for each in done] == [(2, f"fitlog: {message}\n")] * 2
+
+
+def test_an_xz_log_that_was_compressed_as_well_as_can_be_is_read() -> None:
+    assert read_log(lzma.compress(TEXT, preset=9 | lzma.PRESET_EXTREME)).lines == 1000
+
+
 def test_a_log_that_compresses_well_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fitlog.sources._ALWAYS_BYTES", 1000)
     text = b"".join(b"Epoch[%d] Time cost=%d.000\n" % (i, i) for i in range(2000))
 
     assert len(read_log(gzip.compress(text)).events) == 2000
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_nearly_all_that_stands_before_the_damage_is_read(
+    compress: Callable[[bytes], bytes],
+) -> None:
+    text = "".join(f"Epoch[{i}] Time cost={i**3 % 99991}.000\n" for i in range(20_000)).encode()
+    packed = bytearray(compress(text))
+    damage = len(packed) * 9 // 10
+    packed[damage : damage + 20] = b"\xff" * 20
+
+    log = read_log(bytes(packed))
+
+    assert len(log.events) > 0.85 * 20_000
+    # What is damaged may unpack to other text for a while, before it is noticed.
+    sound = log.events["value"].tolist()[:-100]
+    assert sound == [i**3 % 99991 for i in range(len(sound))]
+    assert "damaged" in log.warnings["code"].tolist()
+
+
+def test_a_damaged_block_of_bzip2s_gives_nothing_and_those_before_all() -> None:
+    text = "".join(f"Epoch[{i}] Time cost={i}.000\n" for i in range(80_000)).encode()
+    packed = bytearray(bz2.compress(text))
+    packed[-60:-40] = b"\xff" * 20
+
+    log = read_log(bytes(packed))
+
+    assert 0 < len(log.events) < 80_000
+    assert log.events["value"].tolist() == list(range(len(log.events)))
+    assert log.warnings["code"].tolist() == ["damaged"]

@@ -14,16 +14,18 @@ from typing import Any, TextIO
 
 import typer
 
-from fitlog.cli.app import app
+from fitlog.cli.app import Command, app
 from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
-from fitlog.cli.showing import plot
+from fitlog.cli.scripts import RunCommand
+from fitlog.cli.showing import phases, plot
 from fitlog.endings import user_errors
 
-for command in (run, parse, doctor, dialects, plot, check):
-    app.command()(command)
+app.command(cls=RunCommand)(run)
+for command in (parse, doctor, dialects, phases, plot, check):
+    app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 
 

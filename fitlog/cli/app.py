@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from fitlog.sources import Source
@@ -21,6 +22,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs more time than most commands
 )
+
+
+class Command(TyperCommand):
+    """A command whose help puts the options of a panel under its name, without rich's help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the parameters, panel by panel in the order of their first."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                kind = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                panel = getattr(parameter, "rich_help_panel", None) or kind
+                panels.setdefault(panel, []).append(record)
+        for panel, records in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
 
 
 Logs = Annotated[
@@ -42,6 +60,17 @@ def _version(
 
         typer.echo(f"fitlog {__version__}")
         raise typer.Exit
+
+
+def given_options(context: typer.Context, *, besides: Sequence[str]) -> list[str]:
+    """The options that stand on the command line, as they are written, besides those named."""
+    return [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in besides
+        and (source := context.get_parameter_source(option.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
 
 
 def read_one(source: Source, dialect_file: Path | None = None) -> RunLog:

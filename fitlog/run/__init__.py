@@ -1,1 +1,1 @@
-"""Trainings: the MXNet shim, the measured fit, the workload and the record of a run."""
+"""Trainings, fitlog's and others': the MXNet shim, the measured fit, options, data, the record."""

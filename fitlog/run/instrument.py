@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.run.fast import faster
 from fitlog.run.phase_file import PhaseFile
 from fitlog.run.phases import PhaseRecorder, Sink
-from fitlog.run.sampling import DEFAULT_EVERY, EngineSampler
+from fitlog.run.sampling import EngineSampler
 from fitlog.run.shadowing import shadowed
+from fitlog.run.trace import MakeRecorder, traced
 from fitlog.run.watch import Call, TimedCallbacks, Watch, batch_size, frequent
 
 # What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).
@@ -41,7 +43,9 @@ def fit(
     train_data: Any,
     *args: Any,
     phases: str | Path | Sink | None = _DEFAULT_FILE,
-    sync_every: int = DEFAULT_EVERY,
+    sync_every: int | None = None,
+    fast: bool = False,
+    trace: str | Path | None = None,
     **kwargs: Any,
 ) -> None:
     """Train `module` as `module.fit(train_data, ...)` does, and record where the time goes.
@@ -50,8 +54,10 @@ def fit(
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
     batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
-    waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
-    leaves both out.
+    waited for after each part, to tell what it truly takes, and once after an epoch's batches; None
+    is one of 50, at most ten times a second, and 0 leaves both out. `fast` does the same with less
+    work around it: see `fitlog.run.fast`. `trace` is a file for a Chrome trace of the first 200
+    batches, or of the first minute.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -62,20 +68,27 @@ def fit(
         Whatever the module's `fit`, the iterator or a callback raises, unchanged.
     """
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
-    if phases is None:
+    if fast:
+        with faster(module, [train_data, *args], kwargs) as (quick, settings):
+            fit(module, *quick, phases=phases, sync_every=sync_every, trace=trace, **settings)
+        return
+    if phases is None and trace is None:
         module.fit(train_data, *args, **kwargs)
         return
     if not _takes_callbacks(module.fit):  # it calls upstream's
-        with instrument(phases=phases, sync_every=sync_every):
+        with instrument(phases=phases or _drop, sync_every=sync_every, trace=trace):
             module.fit(train_data, *args, **kwargs)
         return
-    with _opened(phases) as sink:
-        _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every)
+    with _opened(phases or _drop) as sink, traced(trace) as make:
+        _fit_recorded(module, module.fit, [train_data, *args], kwargs, sink, sync_every, make)
 
 
 @contextlib.contextmanager
 def instrument(
-    *, phases: str | Path | Sink = _DEFAULT_FILE, sync_every: int = DEFAULT_EVERY
+    *,
+    phases: str | Path | Sink = _DEFAULT_FILE,
+    sync_every: int | None = None,
+    trace: str | Path | None = None,
 ) -> Iterator[None]:
     """Measure every `fit` of every module, as `fit` does, and every `score` beside them.
 
@@ -108,16 +121,20 @@ def instrument(
 
         return wrapper
 
-    with _opened(phases) as sink, contextlib.ExitStack() as patches:
+    with (
+        _opened(phases) as sink,
+        traced(trace) as make,
+        contextlib.ExitStack() as patches,
+    ):
 
         def fit_measured(module: Any, call: Any, args: Any, kwargs: Any) -> None:
             number = next(numbers)
             _fit_recorded(
-                module, call, args, kwargs, lambda r: sink({"fit": number, **r}), sync_every
+                module, call, args, kwargs, lambda r: sink({"fit": number, **r}), sync_every, make
             )
 
         def score_measured(module: Any, call: Any, args: Any, kwargs: Any) -> Any:
-            return _score_recorded(module, call, args, kwargs, sink)
+            return _score_recorded(module, call, args, kwargs, sink, make)
 
         for method, measure in ("fit", fit_measured), ("score", score_measured):
             for owner in _owners(BaseModule, method):
@@ -138,6 +155,10 @@ def _opened(phases: str | Path | Sink) -> Iterator[Sink]:
             yield sink
 
 
+def _drop(record: Any) -> None:
+    """A sink for a trace without records."""
+
+
 def _takes_callbacks(method: Callable[..., Any]) -> bool:
     parameters = inspect.signature(method).parameters
     has_rest = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
@@ -154,13 +175,17 @@ def _owners(base: type[Any], method: str) -> Iterator[type[Any]]:
 
 
 def _fit_recorded(
-    module: Any, run: Callable[..., Any], args: Any, kwargs: Any, sink: Sink, sync_every: int
+    module: Any,
+    run: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    sink: Sink,
+    sync_every: int | None,
+    make: MakeRecorder,
 ) -> None:
     call = Call("fit", args, kwargs)
     data, callbacks = call["train_data"], call["batch_end_callback"]
-    recorder = PhaseRecorder(
-        sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn
-    )
+    recorder = make(sink, frequent=frequent(callbacks), batch_size=batch_size(data), warn=_warn)
     recorder.begin()
     sampler = _sampler(recorder, module, sync_every)
     watch = Watch(recorder, sampler.end_batch if sampler else None)
@@ -171,7 +196,7 @@ def _fit_recorded(
     }
     if sampler is not None:
         timed["get_params"] = _before(sampler.end_epoch, timed["get_params"])
-    timed["score"] = recorder.timed("validation", _timed_score(module, sink))
+    timed["score"] = recorder.timed("validation", _timed_score(module, sink, make))
     call["batch_end_callback"] = TimedCallbacks(recorder, "callbacks", callbacks, watch.end_batch)
     if call["epoch_end_callback"] is not None:
         call["epoch_end_callback"] = TimedCallbacks(
@@ -192,22 +217,22 @@ def _fit_recorded(
     recorder.close("finished")
 
 
-def _timed_score(module: Any, sink: Sink) -> Callable[..., Any]:
+def _timed_score(module: Any, sink: Sink, make: MakeRecorder) -> Callable[..., Any]:
     score = module.score
 
     def timed(*args: Any, **kwargs: Any) -> Any:
-        return _score_recorded(module, score, args, kwargs, sink)
+        return _score_recorded(module, score, args, kwargs, sink, make)
 
     return timed
 
 
 def _score_recorded(
-    module: Any, run: Callable[..., Any], args: Any, kwargs: Any, sink: Sink
+    module: Any, run: Callable[..., Any], args: Any, kwargs: Any, sink: Sink, make: MakeRecorder
 ) -> Any:
     """Evaluate, and record windows of the split 'validation', and a sum."""
     call = Call("score", args, kwargs)
     data, callbacks = call["eval_data"], call["batch_end_callback"]
-    recorder = PhaseRecorder(
+    recorder = make(
         sink, frequent=frequent(callbacks), batch_size=batch_size(data), split="validation"
     )
     watch = Watch(recorder)
@@ -233,8 +258,8 @@ def _prepares(module: Any, sparse_row_id_fn: Any) -> bool:
     return own or sparse_row_id_fn is not None
 
 
-def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:
-    if every < 1:
+def _sampler(recorder: PhaseRecorder, module: Any, every: int | None) -> EngineSampler | None:
+    if every == 0:
         return None
     import mxnet
 

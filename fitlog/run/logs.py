@@ -11,11 +11,14 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fitlog.errors import TrainingError
+from fitlog.run.durable import Appender
+
 
 @contextlib.contextmanager
 def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
     """Everything logged meanwhile goes into the file at `path`, and to `show` line by line."""
-    file = _FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    file = _FileHandler(path)
     handlers: list[logging.Handler] = [file, _CallHandler(show)]
     root = logging.getLogger()
     level = root.level
@@ -31,11 +34,22 @@ def captured_log(path: Path, show: Callable[[str], None]) -> Iterator[None]:
         file.close()
 
 
-class _FileHandler(logging.FileHandler):
-    """A file handler that fails when it cannot write; logging's own prints that and goes on."""
+class _FileHandler(logging.Handler):
+    """Appends lines to a file, and fails when it cannot; logging's own prints that and goes on."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's name
-        raise
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = Appender(path)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._file.append(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        except OSError as error:
+            raise TrainingError(f"cannot write {error.filename}: {error.strerror}") from error
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _CallHandler(logging.Handler):

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from fitlog.errors import TrainingError
-
-OnNan = Literal["stop", "warn"]
 
 
 class NanWatch:
     """Looks at the metrics before each report of a Speedometer, and at the parameters each epoch.
 
     A metric adds up, so what was not a number since the last report still shows. `say` is told
-    once; with 'stop' the training ends.
+    once; where it `stops`, the training ends.
 
     `before_report` must stand before the Speedometer, which sets the metrics back.
     """
 
-    def __init__(self, frequent: int, on_nan: OnNan, say: Callable[[str], None]) -> None:
+    def __init__(self, frequent: int, *, stops: bool, say: Callable[[str], None]) -> None:
         self._frequent = frequent
-        self._on_nan = on_nan
+        self._stops = stops
         self._say = say
         self._is_found = False
 
@@ -54,7 +52,7 @@ class NanWatch:
                 return
 
     def _find(self, what: str) -> None:
-        if self._on_nan == "stop":
+        if self._stops:
             raise TrainingError(f"{what}: try a smaller learning rate (--lr)")
         if not self._is_found:
             self._is_found = True

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final
+from typing import Any, Final
+
+from fitlog.run.durable import Appender
 
 _SECONDS_BETWEEN_WRITES: Final = 1.0
 
@@ -17,12 +20,12 @@ class PhaseFile:
     """A sink that appends each record to a file as one line of JSON.
 
     Records are written whole, with the first that comes a second or later after those before were
-    written, and at the end: writing each at once would slow down a training of short windows.
+    written, and when a fit ends: writing each at once would slow down a training of short windows.
     Several threads may give records.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._file = Appender(path)
         self._clock = clock
         self._lock = threading.Lock()
         self._pending: list[dict[str, Any]] = []
@@ -32,7 +35,8 @@ class PhaseFile:
         """Take one record, and write what there is if it is time."""
         with self._lock:
             self._pending.append(record)
-            if self._clock() - self._written >= _SECONDS_BETWEEN_WRITES:
+            is_late = self._clock() - self._written >= _SECONDS_BETWEEN_WRITES
+            if is_late or record.get("kind") == "end":
                 self._flush()
 
     def __enter__(self) -> PhaseFile:
@@ -44,11 +48,15 @@ class PhaseFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._file, self._lock:
-            self._flush()
+        with contextlib.closing(self._file), self._lock:
+            try:
+                self._flush()
+            except OSError:
+                if error is None:  # what went wrong first is what the caller must see
+                    raise
 
     def _flush(self) -> None:
-        self._file.write("".join(json.dumps(record) + "\n" for record in self._pending))
-        self._file.flush()
+        lines = "".join(json.dumps(record) + "\n" for record in self._pending)
+        self._file.append(lines.encode())
         self._pending.clear()
         self._written = self._clock()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from fitlog.run.resources import MachineReader, Usage, read_usage
+from fitlog.run.resources import MachineReader, Usage, read_usage, usable_cpus
 
 SCHEMA: Final = 1
 # In the order of a batch's life, as seen from Python: the engine works in the background, so the
@@ -32,6 +32,9 @@ PHASES: Final = (
     "other",
 )
 
+_OTHER: Final = PHASES.index("other")
+_NO_SECONDS: Final = (0.0,) * len(PHASES)
+_SECONDS_BETWEEN_RECORDS: Final = 1.0
 _DIGITS: Final = 9  # the clock counts nanoseconds
 # The engine's work that is left after an epoch's batches is at most so many times what they took,
 # if anything waits for it; and it is worth a word from so many seconds on.
@@ -47,7 +50,9 @@ class PhaseRecorder:
     Records are dicts that JSON can hold. `kind` is 'fit' (first: schema, start time), 'setup'
     (binding and initialisation), 'window', 'epoch', 'validation', 'warning' or 'end'. Windows have
     `part`: 'first' (batch 0, which no speed line covers), 'window' (what one speed line covers) or
-    'tail' (the rest of the epoch's batches, never reported). Times are in seconds.
+    'tail' (the rest of the epoch's batches, never reported). Times are in seconds. Windows that are
+    shorter than a second come together, a second late at most: amid a training, when all caches
+    are cold, a record would cost more than a batch of a small network.
 
     `warn` is given, once, what should not be trusted.
     """
@@ -74,9 +79,10 @@ class PhaseRecorder:
         self._wall_clock = wall_clock
         self._read_usage = usage
         self._read_machine = machine or MachineReader()
-        self._phase = "other"
-        self._spent = _no_seconds()
-        self._sum = _no_seconds()
+        self._phase = _OTHER
+        self._spent = [0.0] * len(PHASES)
+        self._sum = [0.0] * len(PHASES)
+        self._windows: list[_Window] = []
         self._measured: dict[str, float] = {}
         self._is_set_up = False
         self._has_warned = False
@@ -87,17 +93,17 @@ class PhaseRecorder:
         self._window_padded = 0
         self._window_seconds = 0.0
         self._thread = threading.get_ident()
-        self._mark = clock()
+        self._mark = self._emitted = clock()
         self._usage = self._epoch_usage = usage()
 
     @property
     def is_busy(self) -> bool:
         """Whether a phase is under way."""
-        return self._phase != "other"
+        return self._phase != _OTHER
 
     def begin(self) -> None:
         """The fit begins."""
-        head = {"frequent": self._frequent, "batch_size": self._batch_size}
+        head = {"frequent": self._frequent, "batch_size": self._batch_size, "cpus": usable_cpus()}
         self._emit({"kind": "fit", "schema": SCHEMA, **head})
 
     def timed(self, phase: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,20 +111,21 @@ class PhaseRecorder:
 
         Only the thread that made the recorder is timed: others work beside it.
         """
-        clock, thread = self.clock, self._thread
+        clock, thread, this_thread = self.clock, self._thread, threading.get_ident
+        place, spent = PHASES.index(phase), self._spent
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            if self._phase != "other" or threading.get_ident() != thread:
+            if self._phase != _OTHER or this_thread() != thread:
                 return call(*args, **kwargs)
             begin = clock()
-            self._spent["other"] += begin - self._mark
-            self._phase = phase
+            spent[_OTHER] += begin - self._mark
+            self._phase = place
             try:
                 return call(*args, **kwargs)
             finally:
-                self._mark = clock()
-                self._spent[phase] += self._mark - begin
-                self._phase = "other"
+                self._mark = mark = clock()
+                spent[place] += mark - begin
+                self._phase = _OTHER
 
         return timed
 
@@ -130,7 +137,7 @@ class PhaseRecorder:
         """The first batch is about to be fetched; what came before was setup."""
         if not self._is_set_up:
             self._is_set_up = True
-            self._emit_sum({"kind": "setup"})
+            self._emit_sum({"kind": "setup", "split": self._split})
 
     def end_batch(self, epoch: int, nbatch: int, *, padded: int, last: bool) -> None:
         """Batch `nbatch` and its callbacks are done; `padded` of its samples only fill it up."""
@@ -197,64 +204,102 @@ class PhaseRecorder:
     @property
     def epoch_seconds(self) -> float:
         """What the windows of the epoch so far add up to; 0 where it has one batch at most."""
+        self._emit_windows()
         return self._window_seconds if self._nbatch > 0 else 0.0
 
-    def _take_spent(self) -> dict[str, float]:
-        """What was spent since the last time, which goes into the epoch's sum as well."""
+    def _take_spent(self) -> list[float]:
+        """What was spent since the last time."""
         now = self.clock()
         self._spent[self._phase] += now - self._mark
         self._mark = now
-        spent, self._spent = self._spent, _no_seconds()
-        for phase, seconds in spent.items():
-            self._sum[phase] += seconds
+        spent = self._spent[:]
+        self._spent[:] = _NO_SECONDS  # the very list that `timed` knows
         return spent
 
     def _end_window(self, part: str) -> None:
-        batches = self._nbatch - (-1 if self._window_begin is None else self._window_begin)
-        spent, usage = _spent(self._take_spent()), self._read_usage()
-        record = {
-            "kind": "window",
-            "split": self._split,
-            "part": part,
-            "epoch": self._epoch,
-            "batch_start": self._window_begin,
-            "batch_end": self._nbatch,
-            "batches": batches,
-            "samples": self._samples(batches, self._window_padded),
-            **spent,
-            **_used(self._usage, usage),
-            **self._read_machine(),
-        }
-        if self._measured:
-            record["measured"] = {p: round(s, _DIGITS) for p, s in self._measured.items()}
-            self._measured = {}
-        self._emit(record)
+        usage, measured = self._read_usage(), self._measured
+        self._measured = {}
+        window = _Window(
+            part,
+            self._epoch,
+            self._window_begin,
+            self._nbatch,
+            self._window_padded,
+            self._take_spent(),
+            (self._usage, usage),
+            self._read_machine(),
+            measured,
+            self._wall_clock(),
+        )
+        self._windows.append(window)
         self._window_begin, self._window_padded = self._nbatch, 0
-        self._window_seconds += spent["seconds"]
         self._usage = usage
+        if self._mark - self._emitted >= _SECONDS_BETWEEN_RECORDS:
+            self._emit_windows()
+
+    def _emit_windows(self) -> None:
+        windows, self._windows = self._windows, []
+        self._emitted = self._mark
+        for window in windows:
+            batches = window.end - (-1 if window.begin is None else window.begin)
+            record = {
+                "kind": "window",
+                "split": self._split,
+                "part": window.part,
+                "epoch": window.epoch,
+                "batch_start": window.begin,
+                "batch_end": window.end,
+                "batches": batches,
+                "samples": self._samples(batches, window.padded),
+                **_spent(window.spent),
+                **_used(*window.usage),
+                **window.machine,
+            }
+            if window.measured:
+                record["measured"] = {p: round(s, _DIGITS) for p, s in window.measured.items()}
+            self._sink({**record, "time": window.time})
+            self._add(window.spent)
+            self._window_seconds += record["seconds"]
+
+    def _add(self, spent: list[float]) -> None:
+        """Count what was spent as the epoch's, too."""
+        self._sum = [sum_ + seconds for sum_, seconds in zip(self._sum, spent, strict=True)]
 
     def _samples(self, batches: int, padded: int) -> int | None:
         return None if self._batch_size is None else batches * self._batch_size - padded
 
     def _emit_sum(self, record: dict[str, Any]) -> None:
-        self._take_spent()
         usage = self._read_usage()
+        self._emit_windows()
+        self._add(self._take_spent())
         self._emit({**record, **_spent(self._sum), **_used(self._epoch_usage, usage)})
-        self._sum = _no_seconds()
+        self._sum = [0.0] * len(PHASES)
         self._usage = self._epoch_usage = usage
 
     def _emit(self, record: dict[str, Any]) -> None:
+        self._emit_windows()
         self._sink({**record, "time": self._wall_clock()})
 
 
-def _no_seconds() -> dict[str, float]:
-    return dict.fromkeys(PHASES, 0.0)
+class _Window(NamedTuple):
+    """A window as it is kept until its record is made."""
+
+    part: str
+    epoch: int | None
+    begin: int | None
+    end: int
+    padded: int
+    spent: list[float]
+    usage: tuple[Usage, Usage]
+    machine: Mapping[str, Any]
+    measured: dict[str, float]
+    time: float
 
 
-def _spent(phases: dict[str, float]) -> dict[str, Any]:
+def _spent(phases: list[float]) -> dict[str, Any]:
     return {
-        "seconds": round(sum(phases.values()), _DIGITS),
-        "phases": {name: round(seconds, _DIGITS) for name, seconds in phases.items()},
+        "seconds": round(sum(phases), _DIGITS),
+        "phases": {n: round(s, _DIGITS) for n, s in zip(PHASES, phases, strict=True)},
     }
 
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def shown_progress(num_epochs: int, batches_per_epoch: int) -> Iterator[Callable[[str], None]]:
-    """A function that is given each log line and shows it."""
+def shown_progress(num_epochs: int, batches_per_epoch: float) -> Iterator[Callable[[str], None]]:
+    """A function that is given each log line and shows it.
+
+    Where `batches_per_epoch` is inf, for unknown, the bar moves with each epoch.
+    """
     if not sys.stdout.isatty():
         yield _PlainLines().show
         return
@@ -60,7 +63,7 @@ class _PlainLines:
 class _Bar:
     """One bar over all epochs; beside it the last speed and the first metric's last validation."""
 
-    def __init__(self, progress: Progress, num_epochs: int, batches_per_epoch: int) -> None:
+    def __init__(self, progress: Progress, num_epochs: int, batches_per_epoch: float) -> None:
         self._progress = progress
         self._batches = batches_per_epoch
         self._task = progress.add_task("", total=num_epochs, facts="")
@@ -80,10 +83,8 @@ class _Bar:
             case Speed(epoch=int(epoch), batch_end=int(batch_end), samples_per_sec=speed):
                 self._speed = f"{speed:,.0f} samples/sec"
                 self._progress.update(self._task, completed=epoch + batch_end / self._batches)
-            case Metric(
-                scope="epoch", split="validation", epoch=int(epoch), metric=name, value=value
-            ):
+            case Metric(scope="epoch", epoch=int(epoch), split=split, metric=name, value=value):
                 self._metric = self._metric or name
-                if name == self._metric:
+                if name == self._metric and split == "validation":
                     self._validation = f"validation {name} {value:.4f}"
                 self._progress.update(self._task, completed=epoch + 1)

@@ -5,6 +5,7 @@ What is read for every window costs about a microsecond; all else is read once a
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import time
@@ -28,6 +29,11 @@ def read_usage() -> Usage:
     """The processor time that this process has had (getrusage)."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     return Usage(spent.ru_utime + spent.ru_stime, spent.ru_nivcsw)
+
+
+def usable_cpus() -> int | None:
+    """The processors that this process may use; None where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 class MachineReader:
@@ -68,19 +74,19 @@ def _memory_reader() -> Callable[[], int] | None:
 
 
 def _gpu_reader() -> Callable[[], list[dict[str, Any]]] | None:
+    nvml: Any
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        gpus = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        nvml = importlib.import_module("pynvml")
+        nvml.nvmlInit()
+        gpus = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
     except Exception:  # there is no driver, or no library to ask: both are no reason to fail
         return None
 
     def read() -> list[dict[str, Any]]:
         return [
             {
-                "utilization": pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
-                "memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(gpu).used,
+                "utilization": nvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
+                "memory_bytes": nvml.nvmlDeviceGetMemoryInfo(gpu).used,
             }
             for gpu in gpus
         ]

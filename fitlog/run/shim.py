@@ -10,12 +10,14 @@ silently wrong in the fifth digit.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import sys
 import types
 import warnings
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fitlog.errors import MXNetUnavailableError
@@ -36,6 +38,17 @@ def import_mxnet() -> Any:
     """
     if "mxnet" in sys.modules:
         return sys.modules["mxnet"]
+    with mxnet_importable():
+        return importlib.import_module("mxnet")
+
+
+@contextlib.contextmanager
+def mxnet_importable() -> Iterator[None]:
+    """MXNet can be imported meanwhile, and has what it needs of numpy afterwards.
+
+    Raises:
+        MXNetUnavailableError: as `import_mxnet`.
+    """
     _check_installation()
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     import numpy
@@ -46,7 +59,7 @@ def import_mxnet() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of MXNet's own age, which its user cannot change
-            mxnet = importlib.import_module("mxnet")
+            yield
     except (ImportError, AttributeError, OSError) as error:
         raise MXNetUnavailableError(f"mxnet cannot be imported: {error}; try: {INSTALL}") from error
     finally:
@@ -54,7 +67,6 @@ def import_mxnet() -> Any:
             del numpy.bool  # type: ignore[attr-defined, misc, unused-ignore]
     if alias_missing:
         _give_own_view(numpy)
-    return mxnet
 
 
 class _NumpyView(types.ModuleType):

@@ -16,10 +16,11 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StoppedError(KeyboardInterrupt):
-    """A training that was asked to stop; `signal` says how."""
+    """A training that was asked to stop; `signal` says how, `in_order` whether a batch is done."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, in_order: bool) -> None:
         self.signal = signal.Signals(number)
+        self.in_order = in_order
         super().__init__(self.signal.name)
 
 
@@ -42,7 +43,7 @@ class Stop:
             StoppedError: it is the second one.
         """
         if self._asked is not None:
-            raise StoppedError(number)
+            raise StoppedError(number, in_order=False)
         self._asked = number
 
     def after_batch(self, param: Any) -> None:
@@ -62,7 +63,7 @@ class Stop:
         """
         del param
         if self._asked is not None:
-            raise StoppedError(self._asked)
+            raise StoppedError(self._asked, in_order=True)
 
 
 @contextlib.contextmanager

@@ -154,23 +154,27 @@ class TimedCallbacks(list[Callback]):
     def __init__(
         self, recorder: PhaseRecorder, phase: str, callbacks: Any, after: Callback | None = None
     ) -> None:
-        self._callbacks = callbacks
-        self._timed = recorder.timed(phase, self._call_all)
-        self._after = after
-        super().__init__([self._call_timed])
+        self.callbacks = callbacks
+        every = _as_list(callbacks)  # upstream's own list: a callback may add another
 
-    def _call_all(self, *args: Any) -> None:
-        for callback in _as_list(self._callbacks):  # read anew: a callback may add another
-            callback(*args)
+        def call_all(*args: Any) -> None:
+            for callback in every:
+                callback(*args)
 
-    def _call_timed(self, *args: Any) -> None:
-        self._timed(*args)
-        if self._after is not None:
-            self._after(*args)
+        timed = recorder.timed(phase, call_all)
+
+        def call_timed(*args: Any) -> None:
+            timed(*args)
+            if after is not None:
+                after(*args)
+
+        super().__init__([call_timed])
 
 
 def frequent(callbacks: Any) -> int:
     """How often a Speedometer reports; told by its attribute, for people write their own."""
+    if isinstance(callbacks, TimedCallbacks):  # of a fit that is measured twice
+        callbacks = callbacks.callbacks
     for callback in _as_list(callbacks):
         often = getattr(callback, "frequent", None)
         if isinstance(often, int) and often > 0:
