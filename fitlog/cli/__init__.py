@@ -22,10 +22,11 @@ from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
 from fitlog.cli.showing import phases, plot
+from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, compare, check):
+for command in (parse, doctor, dialects, phases, plot, watch, compare, check):
     app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 
