@@ -2,7 +2,7 @@
 
 One run carries no run-to-run variance. That of times and speeds is assumed, as the gate does; that
 of metrics, which another seed would show, is not known at all. So what two runs alone show is
-'likely' at most; 'certain' is only what no busy machine explains. Without an interval everything is
+'likely' at most; 'certain' is only what no busy machine explains. Without a variance everything is
 'unclear'. A table has many rows: at 99 %, one in a hundred is called by chance.
 """
 
@@ -60,7 +60,10 @@ class Difference:
 
 
 def relative_difference(new: Figure, old: Figure, *, higher: bool) -> Difference:
-    """The difference of two speeds or times, which a busy machine scales."""
+    """The difference of two speeds or times, which a busy machine scales.
+
+    Of a disturbed run nobody knows by how much it did: there is no interval.
+    """
     if not _is_positive(new.value) or not _is_positive(old.value):
         return Difference()
     effect = math.log(new.value or 1.0) - math.log(old.value or 1.0)
@@ -68,14 +71,15 @@ def relative_difference(new: Figure, old: Figure, *, higher: bool) -> Difference
     if new.variance is None or old.variance is None:
         return Difference(effect=math.expm1(effect), is_better=is_better)
     half = _Z * math.sqrt(2 * RUN_SPREAD**2 + new.variance + old.variance)
+    is_noisy = new.is_noisy or old.is_noisy
     sureness: Sureness = "unclear"
-    if abs(effect) > half and abs(effect) > _BEYOND_NOISE:
+    if abs(effect) > max(half, _BEYOND_NOISE):
         sureness = "certain"
-    elif abs(effect) > half and not new.is_noisy and not old.is_noisy:
+    elif abs(effect) > half and not is_noisy:
         sureness = "likely"
     return Difference(
         effect=math.expm1(effect),
-        interval=(_expm1(effect - half), _expm1(effect + half)),
+        interval=None if is_noisy else (_expm1(effect - half), _expm1(effect + half)),
         is_better=is_better,
         sureness=sureness,
     )
