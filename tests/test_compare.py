@@ -550,19 +550,31 @@ def test_an_interval_holds_the_assumed_spread_of_both_runs() -> None:
 def test_without_an_interval_nothing_is_more_than_unclear() -> None:
     relative = relative_difference(Figure(value=900.0), Figure(value=1.0), higher=False)
     absolute = absolute_difference(0.9, 0.1, higher=True, variance=None)
+    stuck = absolute_difference(0.9, 0.1, higher=True, variance=0.0)
 
     assert (relative.interval, relative.sureness) == (None, "unclear")
     assert (absolute.interval, absolute.sureness) == (None, "unclear")
+    assert stuck == absolute
 
 
-def test_epochs_tell_how_exact_a_metric_is_whatever_its_trend() -> None:
-    rising = {epoch: 0.1 * epoch for epoch in range(10)}
-    shaken = {epoch: 0.1 * epoch + (0.01 if epoch % 2 else -0.01) for epoch in range(10)}
+def test_epochs_tell_how_exact_a_metric_is() -> None:
+    settled = {epoch: 0.9 + (0.01 if epoch % 2 else -0.01) for epoch in range(5, 10)}
 
-    assert scatter_variance(rising, {e: v - 0.05 for e, v in rising.items()}) == pytest.approx(0)
-    assert scatter_variance(shaken, rising) == pytest.approx(0.02**2 / 2)
-    assert scatter_variance(rising, {e: v for e, v in rising.items() if e < 4}) is None
-    assert scatter_variance({0: math.nan, **rising}, {1: 0.5}) is None
+    assert scatter_variance({0: 0.1, 1: 0.5, **settled}) == pytest.approx(0.02**2 / 2)
+    assert scatter_variance({0: math.nan, **settled}) == pytest.approx(0.02**2 / 2)
+    assert scatter_variance({6: 0.9, 7: 0.8, 8: 0.7, 9: 0.8}) is None
+    assert scatter_variance(dict(enumerate([1e300, -1e300] * 5))) == pytest.approx(5e299)
+
+
+def test_a_metric_that_leaps_is_less_sure_than_one_that_has_settled() -> None:
+    calm = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.7, 0.70, 0.71, 0.70, 0.71))
+    wild = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.9, 0.50, 0.90, 0.50, 0.81))
+    better = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.8, 0.80, 0.81, 0.80, 0.81))
+
+    last = row(compare(calm, better, wild), "validation-accuracy", "last")
+
+    assert [difference(last, i).effect for i in (1, 2)] == pytest.approx([0.1, 0.1])
+    assert [difference(last, i).sureness for i in (1, 2)] == ["likely", "unclear"]
 
 
 def test_of_few_times_or_no_samples_there_is_no_variance() -> None:
