@@ -42,7 +42,7 @@ _HOMES = {
     "Comparison": "fitlog.comparison",
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
-    "Judgement": "fitlog.gate",
+    "Judgement": "fitlog.verdicts",
     "LineWriter": "fitlog.run.lines",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",

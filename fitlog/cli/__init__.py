@@ -16,6 +16,7 @@ import typer
 
 from fitlog.cli.app import Command, app
 from fitlog.cli.comparing import compare
+from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -26,6 +27,7 @@ from fitlog.endings import user_errors
 app.command(cls=RunCommand)(run)
 for command in (parse, doctor, dialects, phases, plot, compare, check):
     app.command(cls=Command)(command)
+app.add_typer(history, name="history")
 
 
 def main() -> None:
