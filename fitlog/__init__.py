@@ -39,7 +39,7 @@ _HOMES = {
     "BaselineError": "fitlog.errors",
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
-    "Judgement": "fitlog.gate",
+    "Judgement": "fitlog.verdicts",
     "LineWriter": "fitlog.run.lines",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",

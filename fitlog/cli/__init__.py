@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -25,6 +26,7 @@ from fitlog.endings import user_errors
 app.command(cls=RunCommand)(run)
 for command in (parse, doctor, dialects, phases, plot, check):
     app.command(cls=Command)(command)
+app.add_typer(history, name="history")
 
 
 def main() -> None:
