@@ -43,3 +43,16 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() and len(part) <= 9 for part in parts):
         raise SettingError(f"{option} {text}: must be whole numbers between commas, such as 1,2")
     return tuple(map(int, parts))
+
+
+def seconds(option: str, text: str) -> float:
+    """The seconds that `90s`, `30m` or `2h` stand for.
+
+    Raises:
+        SettingError: it is no such time.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    number = text[:-1]
+    if text[-1:] not in units or not number.isdecimal() or len(number) > 9 or not int(number):
+        raise SettingError(f"{option} {text}: must be a time such as 90s, 30m or 2h")
+    return float(int(number) * units[text[-1]])
