@@ -172,9 +172,7 @@ def test_a_run_that_goes_elsewhere_is_said(fitlog: Fitlog) -> None:
     assert "--out and --name of the runs are set by fitlog bench" in done.stderr
 
 
-def test_that_nobody_reads_any_more_does_not_make_it_pass(
-    fitlog: Fitlog, writer: str, tmp_path: Path
-) -> None:
+def test_that_nobody_reads_any_more_does_not_make_it_pass(writer: str, tmp_path: Path) -> None:
     command = (
         f"{sys.executable} -m fitlog bench --baseline '{writer} 1000' --candidate '{writer} 500'"
     )

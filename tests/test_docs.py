@@ -80,7 +80,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "check"]
+    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "check", "bench"]
 )
 def test_every_option_is_documented(command: str) -> None:
     pages = {
@@ -91,6 +91,7 @@ def test_every_option_is_documented(command: str) -> None:
         "phases": "phases",
         "plot": "plotting",
         "check": "gate",
+        "bench": "bench",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
     done = subprocess.run(
