@@ -92,10 +92,14 @@ def measured_run(run: Measured, level: float, *, join: int = 1) -> Run:
         for i in pieces
     ]
     logs = [math.log(speed) - level for speed in speeds]
+    pace = _pace(logs)
     usage = Usage(
-        cpu_share=statistics.median(shares), data_share=0.0, switches=run.switches, load=run.load
+        cpu_share=statistics.median(shares[pace.warm_up :]),
+        data_share=0.0,
+        switches=run.switches,
+        load=run.load,
     )
-    return Run(logs=tuple(logs), pace=_pace(logs), usage=usage)
+    return Run(logs=tuple(logs), pace=pace, usage=usage)
 
 
 def quiet_runs(runs: list[Measured]) -> list[Measured]:

@@ -99,9 +99,10 @@ def check(
 def _about_ledger(ledger: Ledger, candidates: Sequence[_Read]) -> list[str]:
     doubts = list(ledger.doubts)
     known = {entry.id for entry in ledger.entries}
-    for reading, print_ in candidates:
-        if print_.source != RECORD:
-            doubts.append(f"{reading.name}: its machine is taken to be {print_.source}")
+    bare = [reading.name for reading, print_ in candidates if print_.source != RECORD]
+    if bare:
+        doubts.append(f"no run.json tells where {', '.join(bare)} ran: this machine is assumed")
+    for reading, _ in candidates:
         if run_id(reading) in known:
             doubts.append(f"{reading.name} is in {ledger.name} itself, and is left out of it")
     return doubts

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fitlog.curves import BLUE, VERMILLION
-from fitlog.plots import STYLE
+from fitlog.plots import INK, MUTED, STYLE
 from fitlog.printable import printable
 from fitlog.timeline import Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_INK: Final = "#22262A"
-_MUTED: Final = "#6B7278"
 
 
 def plot_timeline(timeline: Timeline) -> Figure:
@@ -27,7 +24,7 @@ def plot_timeline(timeline: Timeline) -> Figure:
         _draw(timeline, figure.add_subplot())
         title = printable(f"{timeline.title}: {timeline.measure.name}")
         figure.suptitle(
-            title, x=0.012, ha="left", fontsize=13, fontweight="bold", color=_INK, parse_math=False
+            title, x=0.012, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False
         )
     return figure
 
@@ -44,12 +41,12 @@ def _draw(timeline: Timeline, axes: Axes) -> None:
     if aside:
         # What lies beyond the axes stands on their edge.
         places = [min(max(values[n], low), high) for n in aside]
-        axes.plot(aside, places, "x", color=_MUTED, clip_on=False, label="set aside")
+        axes.plot(aside, places, "x", color=MUTED, clip_on=False, label="set aside")
     for i, level in enumerate(timeline.levels):
         ends = [level.runs[0] + 0.6, level.runs[-1] + 1.4]
         axes.plot(ends, [level.value] * 2, color=VERMILLION, label="level" if i == 0 else None)
         if i > 0:
-            axes.axvline(level.runs[0] + 0.5, color=_MUTED, linewidth=0.8, linestyle=":")
+            axes.axvline(level.runs[0] + 0.5, color=MUTED, linewidth=0.8, linestyle=":")
             axes.annotate(
                 f"{level.change:+.1%}", (level.runs[0] + 0.6, level.value), xytext=(0, 6),
                 textcoords="offset points", color=VERMILLION, fontsize=9,

@@ -45,12 +45,15 @@ _LEDGER_WEIGHT: Final = 9
 _ALPHA_ONE: Final = 0.005
 _ALPHA_FEW: Final = 0.01
 _ALPHA_HISTORY: Final = 0.008
+# Where a new run was set aside, the machine was busy: the others must be the more certain.
+_DISTURBED: Final = 0.25
 # A run this suspicious is worth two more.
 _ALPHA_SCREEN: Final = 0.05
 _CONFIDENCE: Final = 0.95
 _POWER: Final = 0.8
 # Runs a side to see an effect as large as the spread: 2 (z(.99) + z(.8))^2, rounded.
 _RUNS_FOR_UNIT_EFFECT: Final = 20
+_LARGEST_LOG: Final = 709.0
 _TOO_FEW: Final = "too few runs are left to judge: repeat them on a quiet machine"
 
 
@@ -212,10 +215,12 @@ def judge_history(candidates: Sequence[JudgedRun], past: Past, rules: Rules) -> 
             since=past.dates[kept[last.first]] if past.dates and kept else "",
         ),
     )
-    if len(new) < min(2, len(candidates)) or len(kept) < MIN_SEGMENT:
+    if not new or len(kept) < MIN_SEGMENT:
         return judgement
     estimate = _from_level(new, values, segments, last)
     alpha = rules.alpha or (_ALPHA_ONE if len(new) == 1 else _ALPHA_HISTORY)
+    if len(new) < len(candidates):
+        alpha *= _DISTURBED
     verdict = _verdict(estimate, rules, alpha)
     suspect = (
         verdict not in ("regression", "improved")
@@ -268,16 +273,21 @@ def _with_numbers(
     return replace(
         judgement,
         verdict=verdict,
-        effect=math.expm1(estimate.difference),
+        effect=_relative(estimate.difference),
         interval=(
-            math.expm1(estimate.difference - reach),
-            math.expm1(estimate.difference + reach),
+            _relative(estimate.difference - reach),
+            _relative(estimate.difference + reach),
         ),
-        detectable=math.expm1(-call * estimate.error),
+        detectable=_relative(-call * estimate.error),
         reasons=tuple(reasons),
         spread=estimate.spread,
         spread_source=estimate.source,
     )
+
+
+def _relative(difference: float) -> float:
+    """A difference of logarithms as a relative change; one beyond all numbers ends there."""
+    return math.expm1(min(difference, _LARGEST_LOG))
 
 
 def _difference(new: Sequence[Pace], old: Sequence[Pace], known: Spread | None) -> _Estimate:

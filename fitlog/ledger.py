@@ -256,9 +256,13 @@ def _parse(name: str, text: bytes) -> Ledger:
 def _entry(document: Document) -> Entry:
     fields = {key: document[key] for key in Entry.__slots__}
     for measured in fields["measures"].values():
-        number = measured["pace"] if "pace" in measured else measured["value"]
-        if not math.isfinite(number):
-            raise ValueError(number)
+        numbers = asdict(pace_of(measured)) if "pace" in measured else measured
+        if not all(math.isfinite(number) for number in numbers.values()):
+            raise ValueError(measured)
+        if "pace" not in measured:
+            measured["value"], measured["epoch"] = float(measured["value"]), int(measured["epoch"])
+    if not all(isinstance(value, str) for value in fields["like"].values()):
+        raise TypeError(fields["like"])
     usage = fields["usage"]
     fields["usage"] = None if usage is None else Usage(**usage)
     fields["doubts"] = tuple(fields["doubts"])

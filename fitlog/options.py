@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, cast
+
 from fitlog.errors import SettingError
 
 
@@ -56,3 +59,18 @@ def seconds(option: str, text: str) -> float:
     if text[-1:] not in units or not number.isdecimal() or len(number) > 9 or not int(number):
         raise SettingError(f"{option} {text}: must be a time such as 90s, 30m or 2h")
     return float(int(number) * units[text[-1]])
+
+
+def directions(option: str, texts: Sequence[str]) -> dict[str, Literal["higher", "lower"]]:
+    """What each `NAME=higher` or `NAME=lower` says, by name.
+
+    Raises:
+        SettingError: one is neither.
+    """
+    found = {}
+    for text in texts:
+        name, _, word = text.rpartition("=")
+        if not name or word not in ("higher", "lower"):
+            raise SettingError(f"{option} {text}: must be NAME=higher or NAME=lower")
+        found[name] = cast('Literal["higher", "lower"]', word)
+    return found

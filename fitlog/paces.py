@@ -48,10 +48,13 @@ def judged_run(reading: Reading, measure: Measure, *, warm_up: int | None = None
     """
     pace = measure_run(reading, measure, warm_up=warm_up)
     is_metric = measure.name not in (*SPEEDS, TIME_COST)
+    usage = None
+    if reading.folder is not None and not is_metric:
+        usage = read_usage(reading.folder, skip=pace.warm_up if measure.name in SPEEDS else 0)
     return JudgedRun(
         name=reading.name,
         pace=pace,
         doubts=reading.doubts,
-        usage=None if is_metric or reading.folder is None else read_usage(reading.folder),
+        usage=usage,
         epoch=max(reading.metrics[measure.name]) if is_metric else None,
     )

@@ -48,10 +48,12 @@ def make_entry(
         LogError: its speeds cannot be judged, or there is nothing to judge in it.
     """
     measures: dict[str, Document] = {}
+    warm_up_windows = 0
     if reading.windows:
         for name in SPEEDS:
             pace = measure_run(reading, find_measure(name), warm_up=warm_up)
             measures[name] = pace_document(pace)
+            warm_up_windows = pace.warm_up
     try:
         pace = measure_run(reading, find_measure(TIME_COST), warm_up=warm_up)
         measures[TIME_COST] = pace_document(pace)
@@ -77,7 +79,7 @@ def make_entry(
         commit=like.commit,
         start=like.start,
         measures=measures,
-        usage=read_usage(reading.folder) if reading.folder else None,
+        usage=read_usage(reading.folder, skip=warm_up_windows) if reading.folder else None,
         doubts=reading.doubts,
         note=note,
     )

@@ -31,8 +31,11 @@ class Usage:
     load: float | None
 
 
-def read_usage(folder: Path) -> Usage | None:
-    """The usage of the last fit recorded in a run's folder; None where nothing tells it."""
+def read_usage(folder: Path, *, skip: int = 0) -> Usage | None:
+    """The usage of the last fit recorded in a run's folder; None where nothing tells it.
+
+    `skip` windows are left out: what the warm-up had says nothing of the rest.
+    """
     try:
         text = (folder / _PHASES).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -49,7 +52,7 @@ def read_usage(folder: Path) -> Usage | None:
             windows.clear()
         elif _is_window(record):
             windows.append(record)
-    return summarise_windows(windows)
+    return summarise_windows(windows[skip:])
 
 
 def summarise_windows(windows: list[dict[str, Any]]) -> Usage | None:

@@ -163,7 +163,7 @@ def format_reference(reference: Reference, measure: Measure) -> str:
         f" {reference.level_runs} of {reference.runs} runs"
     )
     if reference.set_aside:
-        text += f" ({reference.set_aside} more are set aside)"
+        text += f" ({reference.set_aside} set aside)"
     return f"{text}, since {reference.since}" if reference.since else text
 
 

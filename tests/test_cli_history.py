@@ -14,19 +14,17 @@ import pytest
 from fitlog.ledger import read_ledger
 from fitlog.measures import PACE_MEASURE
 from fitlog.timeline import find_timelines
-from speeds import HOST, levels_around, log_of, write_logs, write_run
+from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
 from support import Fitlog
 
 BUSY = "is set aside: its windows scatter"
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, fitlog: Fitlog) -> Path:
+def ledger(tmp_path: Path) -> Path:
     """A ledger of 12 runs at 1000 samples/sec."""
     logs = write_logs(tmp_path / "logs", levels_around(1000, 12, spread=0.006))
-    done = fitlog("history", "add", "ledger.jsonl", *logs)
-    assert (done.returncode, done.stderr) == (0, "")
-    return tmp_path / "ledger.jsonl"
+    return make_ledger(tmp_path, logs)
 
 
 @pytest.mark.usefixtures("ledger")
@@ -158,6 +156,19 @@ def test_several_series_are_shown_and_exported_one_at_a_time(
     none = fitlog("history", "show", "ledger.jsonl", "--series", "small")
     assert none.returncode == 2
     assert "no run of the series 'small'" in none.stderr
+
+
+def test_a_run_without_speeds_is_added_and_that_is_said(tmp_path: Path, fitlog: Fitlog) -> None:
+    (tmp_path / "a.log").write_text("Epoch[0] Validation-accuracy=0.900000\n")
+    (tmp_path / "b.log").write_text("hello\n")
+
+    added = fitlog("history", "add", "ledger.jsonl", "a.log")
+    refused = fitlog("history", "add", "ledger.jsonl", "b.log")
+
+    assert added.returncode == 0
+    assert "it holds no speeds" in added.stdout
+    assert refused.returncode == 2
+    assert "nothing to keep (b.log)" in refused.stderr
 
 
 def test_names_from_logs_cannot_command_the_terminal(tmp_path: Path, fitlog: Fitlog) -> None:

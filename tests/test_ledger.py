@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,7 @@ from fitlog import BaselineError
 from fitlog.ledger import Acceptance, Entry, accept, add_entries, pace_of, prune, read_ledger
 from fitlog.past import make_entry, run_id
 from fitlog.readings import read_run
-from speeds import log_of
-
-NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+from speeds import NOW, log_of
 
 WRITER = """
 import sys
@@ -129,14 +127,33 @@ def test_a_line_that_is_no_run_is_skipped_and_named(line: str, tmp_path: Path) -
     assert len(held.doubts) == 1
 
 
-def test_a_number_that_is_none_is_no_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measures": {"pace": {"pace": math.nan}}},
+        {"measures": {"pace": {"pace": 9.0}}},
+        {"measures": {"pace": 9.0}},
+        {"measures": {"validation-accuracy": {"value": math.inf, "epoch": 3}}},
+        {"measures": {"validation-accuracy": {"value": 0.9}}},
+        {"measures": {"validation-accuracy": {"value": "high", "epoch": 3}}},
+        {"usage": {"cpu_share": 1.0}},
+        {"like": {"cpu": 3}},
+        {"like": None},
+        {"doubts": None},
+    ],
+)
+def test_a_run_that_somebody_spoilt_is_skipped_and_named(
+    change: dict[str, object], tmp_path: Path
+) -> None:
     ledger = tmp_path / "ledger.jsonl"
     add_entries(ledger, [entry_of(1)])
-    document = json.loads(ledger.read_text())
-    document["measures"]["pace"]["pace"] = float("nan")
+    document = json.loads(ledger.read_text()) | change
     ledger.write_text(json.dumps(document) + "\n")
 
-    assert read_ledger(ledger).entries == ()
+    held = read_ledger(ledger)
+
+    assert held.entries == ()
+    assert len(held.doubts) == 1
 
 
 def test_a_ledger_of_a_newer_fitlog_is_refused(tmp_path: Path) -> None:

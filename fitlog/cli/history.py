@@ -65,8 +65,10 @@ def add(
         add_entries(ledger, entries)
         for entry in entries:
             typer.echo(printable(f"added run {entry.id}: {entry.log}"))
+            if "pace" not in entry.measures:
+                typer.echo("  it holds no speeds: only metrics and times can be judged by it")
             if entry.like_source != RECORD:
-                typer.echo(f"  its machine is taken to be {entry.like_source}")
+                typer.echo("  no run.json tells where it ran: this machine is assumed")
 
 
 @history.command("list")
