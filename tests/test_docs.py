@@ -82,7 +82,7 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "parse", "doctor", "dialects", "phases", "plot", "compare", "check"),
+        *("run", "parse", "doctor", "dialects", "phases", "plot", "compare", "check", "bench"),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
 )
@@ -96,6 +96,7 @@ def test_every_option_is_documented(command: str) -> None:
         "plot": "plotting",
         "compare": "comparing",
         "check": "gate",
+        "bench": "bench",
         "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
