@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import subprocess
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +56,13 @@ def begin_record(
         "git": describe_git(folder),
         "results": {},
     }
+
+
+def end_record(record: dict[str, Any], start: datetime) -> None:
+    """Note in the record that the run, begun at `start`, ends now."""
+    end = datetime.now(UTC)
+    record["end"] = end.isoformat(timespec="milliseconds")
+    record["seconds"] = (end - start).total_seconds()
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
