@@ -19,8 +19,9 @@ from fitlog.run_folder import RECORD, read_record
 _BARE: Final = "assumed: this machine"
 # Of a record's arguments and a log's Namespace: what changes how fast a training runs.
 _SETTINGS: Final = (
-    "network", "num_layers", "batch_size", "dtype", "optimizer", "kv_store", "gpus", "image_shape",
-    "data_nthreads", "num_workers", "data", "dataset", "data_train", "script",
+    "network", "num_layers", "batch_size", "dtype", "optimizer", "kv_store", "workers", "gpus",
+    "image_shape", "num_classes", "data", "dataset", "data_train", "data_nthreads", "num_workers",
+    "benchmark", "fast", "monitor", "sync_every", "script",
 )  # fmt: skip
 # Of no consequence, or others on every run.
 _IDLE_VARIABLES: Final = ("DMLC_", "MXNET_SUBGRAPH_VERBOSE")

@@ -6,9 +6,15 @@ import json
 import math
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fitlog.ledger import add_entries
+from fitlog.past import make_entry
+from fitlog.readings import read_run
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOST: dict[str, Any] = {
     "cpu": "A", "machine": "x86_64", "cpus_allowed": 2, "environment": {"OMP_NUM_THREADS": "2"},
 }  # fmt: skip
@@ -89,3 +95,10 @@ def write_run(
         lines = [json.dumps({"kind": "fit", "schema": 1}), *[json.dumps(window)] * 60]
         (folder / "phases.jsonl").write_text("\n".join(lines) + "\n")
     return folder / "run.log"
+
+
+def make_ledger(folder: Path, logs: Sequence[Path], **how: Any) -> Path:
+    """A ledger of these logs, in this order."""
+    ledger = folder / "ledger.jsonl"
+    add_entries(ledger, [make_entry(read_run(log), added=NOW, **how) for log in logs])
+    return ledger

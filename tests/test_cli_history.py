@@ -11,14 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fitlog.ledger import add_entries, read_ledger
+from fitlog.ledger import read_ledger
 from fitlog.measures import PACE_MEASURE
-from fitlog.past import make_entry
-from fitlog.readings import read_run
 from fitlog.timeline import find_timelines
-from speeds import HOST, levels_around, log_of, write_logs, write_run
+from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
 from support import Fitlog
-from test_ledger import NOW
 
 BUSY = "is set aside: its windows scatter"
 
@@ -27,9 +24,7 @@ BUSY = "is set aside: its windows scatter"
 def ledger(tmp_path: Path) -> Path:
     """A ledger of 12 runs at 1000 samples/sec."""
     logs = write_logs(tmp_path / "logs", levels_around(1000, 12, spread=0.006))
-    path = tmp_path / "ledger.jsonl"
-    add_entries(path, [make_entry(read_run(log), added=NOW) for log in logs])
-    return path
+    return make_ledger(tmp_path, logs)
 
 
 @pytest.mark.usefixtures("ledger")

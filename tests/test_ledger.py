@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,7 @@ from fitlog import BaselineError
 from fitlog.ledger import Acceptance, Entry, accept, add_entries, pace_of, prune, read_ledger
 from fitlog.past import make_entry, run_id
 from fitlog.readings import read_run
-from speeds import log_of
-
-NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+from speeds import NOW, log_of
 
 WRITER = """
 import sys
