@@ -9,6 +9,7 @@ import io
 import json
 import math
 import random
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -596,3 +597,23 @@ def test_of_few_times_or_no_samples_there_is_no_variance() -> None:
     assert sampling_variance(0.5, 0) is None
     assert sampling_variance(1.5, 10) is None
     assert sampling_variance(1.0, 96) == pytest.approx(0.98 * 0.02 / 100)
+
+
+def test_the_page_closes_what_it_opens_and_marks_what_is_worse(samples: Path) -> None:
+    opened: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag != "meta":
+                opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+    page = format_comparison(
+        compare(samples / "lenet-1.log", samples / "lenet-naive-1.log"), "html"
+    )
+    Reader().feed(page)
+
+    assert opened == []
+    assert page.count('<td class="worse">worse, likely</td>') == 1
