@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.exporting import export
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -23,7 +24,7 @@ from fitlog.cli.showing import phases, plot
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, check):
+for command in (parse, doctor, dialects, phases, plot, export, check):
     app.command(cls=Command)(command)
 
 
