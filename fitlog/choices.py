@@ -74,3 +74,13 @@ class Undecided(enum.StrEnum):
 
     FAIL = "fail"
     PASS = "pass"  # noqa: S105  # no password
+
+
+class ComparisonFormat(enum.StrEnum):
+    """How `fitlog compare` writes its tables."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"

@@ -41,13 +41,17 @@ class Curve:
     metrics: pd.DataFrame
 
 
-def make_curves(logs: Sequence[RunLog]) -> list[Curve]:
-    """A curve for every run of every log; of several nodes the first stands for its run."""
+def make_curves(logs: Sequence[RunLog], labels: Sequence[str] | None = None) -> list[Curve]:
+    """A curve for every run of every log; of several nodes the first stands for its run.
+
+    `labels` are what the logs are called, instead of by their files.
+    """
     parts = []
-    for name, all_speed, all_metrics in _single_logs(logs):
+    for i, (name, all_speed, all_metrics) in enumerate(_single_logs(logs)):
         runs = sorted({*all_speed["run"], *all_metrics["run"]})
         for run in runs:
-            label = _name(name) + (f" (run {run})" if len(runs) > 1 else "")
+            label = _name(name) if labels is None else printable(labels[i])
+            label += f" (run {run})" if len(runs) > 1 else ""
             speed, metrics = (
                 _first_node(table[table["run"] == run]) for table in (all_speed, all_metrics)
             )

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS: Final = 0.5
 # So many bytes before the place that was read to are compared: another text may be longer.
 _REMEMBERED_BYTES: Final = 64
-_TEXTS: Final = {
+# What can happen to the file of a name, as `Tail.turn` calls it, and what to say of it.
+TURNS: Final = {
     "rotated": "another file took the place of the one that was followed: what follows is its",
     "truncated": "the file was cut and begun anew: what follows is new",
 }
@@ -188,11 +189,11 @@ def _follow(source: Source, reader: LogReader, wait: Wait) -> Iterator[list[Entr
             raise LogError(f"is damaged: {log.damage}", path=name_of(source))
         return
     with _interruptible(wait):  # a pipe opens when somebody writes
-        tail = _Tail(source)
+        tail = Tail(source)
     with contextlib.closing(tail):
         while True:
             if turned := tail.turn():
-                yield reader.begin_anew(turned, _TEXTS[turned])
+                yield reader.begin_anew(turned, TURNS[turned])
             elif piece := _read(tail, wait):
                 yield reader.feed(piece)
             elif tail.is_endless and wait():
@@ -202,7 +203,7 @@ def _follow(source: Source, reader: LogReader, wait: Wait) -> Iterator[list[Entr
     yield reader.close()
 
 
-def _read(log: Opened | _Tail, wait: Wait) -> bytes:
+def _read(log: Opened | Tail, wait: Wait) -> bytes:
     """The next piece; nothing at the end, and where Ctrl-C comes meanwhile, or came before."""
     try:
         with _interruptible(wait):
@@ -226,7 +227,7 @@ def _opened_log(source: Source, wait: Wait) -> Iterator[Opened]:
         yield log
 
 
-class _Tail:
+class Tail:
     """The bytes of the file of a name; `is_endless` is False for what cannot grow, as a pipe."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -240,6 +241,10 @@ class _Tail:
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
+
+    def modified(self) -> float:
+        """When the file was last written to, in seconds since 1970."""
+        return os.fstat(self._file.fileno()).st_mtime
 
     def read(self) -> bytes:
         """What is there to be read; nothing where all was."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, cast
+
 from fitlog.errors import SettingError
 
 
@@ -43,3 +46,18 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() and len(part) <= 9 for part in parts):
         raise SettingError(f"{option} {text}: must be whole numbers between commas, such as 1,2")
     return tuple(map(int, parts))
+
+
+def directions(option: str, texts: Sequence[str]) -> dict[str, Literal["higher", "lower"]]:
+    """What each `NAME=higher` or `NAME=lower` says, by name.
+
+    Raises:
+        SettingError: one is neither.
+    """
+    found = {}
+    for text in texts:
+        name, _, word = text.rpartition("=")
+        if not name or word not in ("higher", "lower"):
+            raise SettingError(f"{option} {text}: must be NAME=higher or NAME=lower")
+        found[name] = cast('Literal["higher", "lower"]', word)
+    return found

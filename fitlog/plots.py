@@ -69,11 +69,12 @@ _LOG_SCALE_RATIO: Final = 100
 _MOST_METRICS: Final = 24
 
 
-def plot_logs(logs: Sequence[RunLog]) -> Figure:
+def plot_logs(logs: Sequence[RunLog], *, labels: Sequence[str] | None = None) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
     Every run in every log is a curve of its own. Of a log with several nodes the first is drawn, of
-    more than 24 metrics the first 24; the title says so then.
+    more than 24 metrics the first 24; the title says so then. `labels` are names for the logs, each
+    of one run; None takes those of their files.
 
     Raises:
         NoRecordsError: there is neither a speed nor a metric, or no log.
@@ -82,7 +83,7 @@ def plot_logs(logs: Sequence[RunLog]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    curves = make_curves(logs)
+    curves = make_curves(logs, labels)
     names = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
     metrics = names[:_MOST_METRICS]
     has_speed = any(len(curve.speed) for curve in curves)

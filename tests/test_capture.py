@@ -217,11 +217,15 @@ def test_a_signal_to_fitlog_reaches_the_command_once(
 def test_a_command_that_a_signal_ends_is_interrupted(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    with started(*python("print(1, flush=True); input()"), cwd=tmp_path) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.send_signal(number)
-        process.communicate(timeout=SECONDS)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        with started(*python("print(1, flush=True); input()"), cwd=tmp_path) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(number)
+            process.communicate(timeout=SECONDS)
+    finally:
+        signal.signal(signal.SIGHUP, hangup)
 
     assert process.returncode == code
     record = record_of(tmp_path)

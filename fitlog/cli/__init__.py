@@ -15,17 +15,21 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
+from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
 from fitlog.cli.showing import phases, plot
+from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, export, check):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check):
     app.command(cls=Command)(command)
+app.add_typer(history, name="history")
 
 
 def main() -> None:

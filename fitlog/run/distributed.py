@@ -68,7 +68,7 @@ def train_distributed(options: RunOptions) -> RunResult:
         command = [sys.executable, "-m", "fitlog.run.worker"]
         command.append(format_task(Task(options=options, folder=folder)))
         with ExitStack() as stack:
-            show = stack.enter_context(shown_progress(options.num_epochs, math.inf))
+            show = stack.enter_context(shown_progress(folder, options, math.inf))
             logs = stack.enter_context(_Logs(folder, show))
             end = launch_group(command, cluster, logs.take, hang_seconds=options.hang_seconds)
         _conclude(record, end, folder)

@@ -1,50 +1,55 @@
-"""What a person sees while a training runs: a progress bar on a terminal, plain lines elsewhere.
+"""What a person sees while a training runs: its live view on a terminal, plain lines elsewhere.
 
-The display is fed with the log's own lines and understands them with the project's own grammar: it
-shows what a reader of the log would see.
+The view is that of `fitlog watch`. It is fed with the log's own lines and understands them with the
+project's own grammar: it shows what a reader of the log would see.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from fitlog_parsers import LogReader, Metric, Row, Speed
 
 _REFRESHES: Final = 4  # each takes time from the training
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.text import Text
+
+    from fitlog.run.settings import RunOptions
+    from fitlog.watch_view import Glyphs
 
 
 @contextlib.contextmanager
-def shown_progress(num_epochs: int, batches_per_epoch: float) -> Iterator[Callable[[str], None]]:
-    """A function that is given each log line and shows it.
+def shown_progress(
+    folder: Path, options: RunOptions, batches_per_epoch: float
+) -> Iterator[Callable[[str], None]]:
+    """A function that is given each log line of the run in this folder and shows it.
 
-    Where `batches_per_epoch` is inf, for unknown, the bar moves with each epoch.
+    Where `batches_per_epoch` is inf, for unknown, it is learned from the first epoch.
     """
     if not sys.stdout.isatty():
         yield _PlainLines().show
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.console import Console
+    from rich.live import Live
 
-    with Progress(
-        TextColumn("epoch"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[facts]}"),
-        refresh_per_second=_REFRESHES,
-    ) as progress:
-        yield _Bar(progress, num_epochs, batches_per_epoch).show
+    from fitlog.watch_screen import glyphs_of
+
+    console = Console()
+    view = _View(folder, options, batches_per_epoch)
+
+    def draw() -> Text:
+        return view.draw(console.width, glyphs_of(console))
+
+    with (
+        Live(console=console, refresh_per_second=_REFRESHES, get_renderable=draw),
+        view.ending(),
+    ):
+        yield view.show
 
 
 class _PlainLines:
@@ -60,31 +65,45 @@ class _PlainLines:
             self._closed = True
 
 
-class _Bar:
-    """One bar over all epochs; beside it the last speed and the first metric's last validation."""
+class _View:
+    """The run as its lines tell it; `show` and `draw` may be called by different threads."""
 
-    def __init__(self, progress: Progress, num_epochs: int, batches_per_epoch: float) -> None:
-        self._progress = progress
-        self._batches = batches_per_epoch
-        self._task = progress.add_task("", total=num_epochs, facts="")
+    def __init__(self, folder: Path, options: RunOptions, batches_per_epoch: float) -> None:
+        from fitlog.watch import Watched
+        from fitlog.watch_files import PHASE_FILES, PhaseTail
+        from fitlog_parsers import LogReader
+
+        self._run = Watched(
+            folder.name,
+            num_epochs=options.num_epochs,
+            batches=batches_per_epoch,
+            batch_size=options.batch_size,
+        )
         self._reader = LogReader()
-        self._speed = ""
-        self._metric = ""
-        self._validation = ""
+        self._phases = [PhaseTail(folder / name) for name in PHASE_FILES]
+        self._lock = threading.Lock()
 
     def show(self, line: str) -> None:
-        for entry in self._reader.feed(line.encode() + b"\n"):
-            if isinstance(entry, Row):
-                self._take(entry)
-        self._progress.update(self._task, facts=f"{self._speed}  {self._validation}")
+        with self._lock:
+            self._run.take(self._reader.feed(line.encode() + b"\n"), time.time())
 
-    def _take(self, row: Row) -> None:
-        match row.record:
-            case Speed(epoch=int(epoch), batch_end=int(batch_end), samples_per_sec=speed):
-                self._speed = f"{speed:,.0f} samples/sec"
-                self._progress.update(self._task, completed=epoch + batch_end / self._batches)
-            case Metric(scope="epoch", epoch=int(epoch), split=split, metric=name, value=value):
-                self._metric = self._metric or name
-                if name == self._metric and split == "validation":
-                    self._validation = f"validation {name} {value:.4f}"
-                self._progress.update(self._task, completed=epoch + 1)
+    def draw(self, width: int, glyphs: Glyphs) -> Text:
+        from rich.text import Text
+
+        from fitlog.watch_view import draw_run
+
+        with self._lock:
+            for phases in self._phases:
+                phases.poll(self._run)
+            lines = draw_run(self._run, time.time(), width, glyphs)
+        return Text("\n", no_wrap=True).join(lines)
+
+    @contextlib.contextmanager
+    def ending(self) -> Iterator[None]:
+        """Where the training ends in here, the last view says how."""
+        try:
+            yield
+        except BaseException as error:
+            self._run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            raise
+        self._run.status = "finished"

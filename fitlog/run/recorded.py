@@ -47,7 +47,7 @@ def run_recorded(
     try:
         write_record(folder / "run.json", record)
         with (
-            shown_progress(options.num_epochs, training.data.batches_per_epoch) as show,
+            shown_progress(folder, options, training.data.batches_per_epoch) as show,
             captured_log(folder / "run.log", show),
             stoppable(_say) as stop,
         ):
