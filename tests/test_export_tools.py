@@ -25,10 +25,10 @@ BEGIN = datetime(2026, 3, 1, 12).timestamp()
 
 def scalars(folder: Path) -> dict[str, list[tuple[float, int, float]]]:
     """Wall time, step and value of each tag, by TensorBoard's own reader."""
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    reader = "tensorboard.backend.event_processing.event_accumulator"
+    events = pytest.importorskip(reader).EventAccumulator(
+        str(folder), size_guidance={"scalars": 0, "tensors": 0}
+    )
     events.Reload()
     return {
         tag: [(e.wall_time, e.step, e.value) for e in events.Scalars(tag)]
@@ -101,6 +101,15 @@ def test_tensorboard_sees_a_log_that_is_followed_as_it_grows(tmp_path: Path) -> 
     assert seen == [first, [*first, (BEGIN + 2.25, 30, 0.75)]]
 
 
+def imported_mlflow() -> Any:
+    """MLflow, where it and what it needs for SQLite are installed."""
+    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("alembic")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("mlflow")
+
+
 @pytest.fixture
 def hparams_log(tmp_path: Path) -> Path:
     """A log with settings, a value that is nan, and a metric whose name MLflow does not take."""
@@ -120,17 +129,14 @@ def hparams_log(tmp_path: Path) -> Path:
 def test_mlflow_has_params_metrics_with_step_and_time_and_the_files(
     hparams_log: Path, fitlog: Fitlog, tmp_path: Path
 ) -> None:
-    for package in ("mlflow", "sqlalchemy", "alembic"):
-        pytest.importorskip(package)
+    mlflow = imported_mlflow()
 
     done = fitlog("export", hparams_log, "--to", "mlflow", "-o", "store.db")
 
     assert (done.returncode, done.stderr) == (0, "")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from mlflow import MlflowClient
-
-        client = MlflowClient(f"sqlite:///{tmp_path / 'store.db'}")
+        client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'store.db'}")
         (run,) = client.search_runs([client.get_experiment_by_name("fitlog").experiment_id])
         number = run.info.run_id
         history = client.get_metric_history(number, "window/train-accuracy")
@@ -151,8 +157,7 @@ def test_mlflow_has_params_metrics_with_step_and_time_and_the_files(
 def test_a_file_that_is_no_database_is_refused(
     hparams_log: Path, fitlog: Fitlog, tmp_path: Path
 ) -> None:
-    for package in ("mlflow", "sqlalchemy", "alembic"):
-        pytest.importorskip(package)
+    imported_mlflow()
     (tmp_path / "store.db").write_text("some text\n" * 100, encoding="utf-8")
 
     done = fitlog("export", hparams_log, "--to", "mlflow", "-o", "store.db")
@@ -163,8 +168,7 @@ def test_a_file_that_is_no_database_is_refused(
 
 def offline_records(path: Path) -> Iterator[Any]:
     """The messages of an offline run: LevelDB's log format behind seven bytes of header."""
-    from wandb.proto import wandb_internal_pb2
-
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
     data, at, whole = path.read_bytes(), 7, b""
     while at + 7 <= len(data):
         if 32768 - at % 32768 < 7:  # the rest of a block that no header fits into
@@ -174,7 +178,7 @@ def offline_records(path: Path) -> Iterator[Any]:
         whole += data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):  # a whole message, or the last piece of one
-            record = wandb_internal_pb2.Record()
+            record = messages.Record()
             record.ParseFromString(whole)
             whole = b""
             yield record

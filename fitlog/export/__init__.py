@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 # By the name of a target: its module, and the function in it that opens one.
 TARGETS: Final = {
-    "tensorboard": ("tensorboard", "open_tensorboard"),
-    "mlflow": ("mlflow", "open_mlflow"),
-    "wandb": ("wandb", "open_wandb"),
+    "tensorboard": ("event_files", "open_tensorboard"),
+    "mlflow": ("mlflow_runs", "open_mlflow"),
+    "wandb": ("wandb_runs", "open_wandb"),
     "prometheus": ("prometheus", "open_prometheus"),
     "otava": ("otava", "open_otava"),
     "csv": ("textfiles", "open_csv"),

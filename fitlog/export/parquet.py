@@ -7,7 +7,7 @@ from typing import Any
 
 from fitlog.export.points import Place, Point, Settings
 from fitlog.export.rows import COLUMNS, as_row, refused
-from fitlog.export.target import Logs, missing_extra
+from fitlog.export.target import Logs, import_extra
 
 
 def open_parquet(out: str, logs: Logs) -> ParquetFile:
@@ -16,10 +16,7 @@ def open_parquet(out: str, logs: Logs) -> ParquetFile:
     Raises:
         OutputError: pyarrow is missing, or the file cannot be written.
     """
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("parquet", error) from None
+    import_extra("pyarrow", "parquet")
     return ParquetFile(out, logs)
 
 

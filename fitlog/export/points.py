@@ -23,6 +23,8 @@ Place = tuple[int, int, int | None]  # the number of the file, run, node
 SPEED: Final = "samples_per_sec"
 TIME_COST: Final = "time_cost"
 LEARNING_RATE: Final = "lr"
+# What other tools keep a step in; a log's numbers may be nonsense.
+_HIGHEST_STEP: Final = 2**63 - 1
 # The smallest time that is a date: below, it counts from 1970 for want of one.
 _FIRST_DATE: Final = datetime(1971, 1, 1)
 _BEGINNING: Final = datetime(1970, 1, 1)
@@ -159,7 +161,7 @@ class PointMaker:
             yield Point(
                 place=place,
                 epoch=None if reading.epoch == MISSING else reading.epoch,
-                step=number,
+                step=min(number, _HIGHEST_STEP),
                 time=time,
                 time_source=source,
                 scope=reading.scope,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fitlog.errors import OutputError
 from fitlog.export.points import Place, Point, Settings
@@ -62,10 +63,17 @@ class Logs:
         ]
 
 
-def missing_extra(target: str, reason: ImportError) -> OutputError:
-    """What to say where a target's package is not installed, or cannot be imported."""
-    lacks = isinstance(reason, ModuleNotFoundError)
-    what = "needs packages more" if lacks else f"cannot be used: {reason}; it needs its packages"
-    return OutputError(
-        f'--to {target} {what}: install fitlog with its extra {target} (pip install ".[{target}]")'
-    )
+def import_extra(module: str, target: str) -> Any:
+    """A module of a package that only this target needs.
+
+    Raises:
+        OutputError: it is not installed, or cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        reason = "needs packages more"
+    except ImportError as error:
+        reason = f"cannot be used ({error})"
+    remedy = f'install fitlog with its extra {target} (pip install ".[{target}]")'
+    raise OutputError(f"--to {target} {reason}: {remedy}")

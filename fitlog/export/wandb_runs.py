@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fitlog.errors import OutputError
 from fitlog.export.points import Place, Point, Settings, posix_seconds
-from fitlog.export.target import Logs, missing_extra
+from fitlog.export.target import Logs, import_extra
 
 _AXES: Final = {"window": "batch", "running": "batch", "epoch": "epoch"}
 
@@ -24,22 +24,20 @@ def open_wandb(out: str, logs: Logs) -> OfflineRuns:
     Raises:
         OutputError: wandb is missing, or the folder cannot be made.
     """
-    try:
-        import wandb  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("wandb", error) from None
+    wandb = import_extra("wandb", "wandb")
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from None
-    return OfflineRuns(folder, logs)
+    return OfflineRuns(wandb, folder, logs)
 
 
 class OfflineRuns:
     """The offline runs of a folder."""
 
-    def __init__(self, folder: Path, logs: Logs) -> None:
+    def __init__(self, wandb: Any, folder: Path, logs: Logs) -> None:
+        self._wandb = wandb
         self._folder, self._logs = folder, logs
         self._runs: dict[Place, Any] = {}
         self._settings: dict[Place, dict[str, Any]] = {}
@@ -72,16 +70,14 @@ class OfflineRuns:
     def _run(self, place: Place) -> Any:
         run = self._runs.get(place)
         if run is None:
-            import wandb
-
             try:
-                run = wandb.init(
+                run = self._wandb.init(
                     mode="offline",
                     dir=str(self._folder),
                     name=self._logs.run_name(place),
                     config=self._settings.get(place, {}),
                     reinit="create_new",
-                    settings=wandb.Settings(
+                    settings=self._wandb.Settings(
                         silent=True,
                         console="off",
                         # The training's machine and code are not those of the export.
@@ -91,7 +87,7 @@ class OfflineRuns:
                         x_disable_stats=True,
                     ),
                 )
-            except wandb.Error as error:
+            except self._wandb.Error as error:
                 raise OutputError(f"W&B cannot begin a run in {self._folder}: {error}") from None
             for scope, axis in _AXES.items():
                 run.define_metric(f"{scope}/*", step_metric=axis)

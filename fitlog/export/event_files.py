@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fitlog.export.points import Place, Point, Settings, posix_seconds
 from fitlog.export.rows import refused
-from fitlog.export.target import Logs, missing_extra
+from fitlog.export.target import Logs, import_extra
 
 # TensorBoard knows event files by the middle of their names. A second export replaces the first.
 FILE_NAME: Final = "events.out.tfevents.fitlog"
@@ -26,11 +26,6 @@ def open_tensorboard(out: str, logs: Logs) -> EventFiles:
     Raises:
         OutputError: tensorboard is missing.
     """
-    try:
-        from tensorboard.compat.proto.event_pb2 import Event  # noqa: F401
-        from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("tensorboard", error) from None
     return EventFiles(Path(out), logs)
 
 
@@ -40,21 +35,22 @@ class EventFiles:
     def __init__(self, folder: Path, logs: Logs) -> None:
         self._folder, self._logs = folder, logs
         self._writers: dict[Place, Any] = {}
+        self._events = import_extra("tensorboard.compat.proto.event_pb2", "tensorboard")
+        self._summaries = import_extra("tensorboard.compat.proto.summary_pb2", "tensorboard")
+        self._records = import_extra("tensorboard.summary.writer.record_writer", "tensorboard")
 
     def describe(self, settings: Settings) -> None:
         """Settings are no numbers."""
 
     def write(self, points: Sequence[Point]) -> None:
         """Add an event for each."""
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
+        event, summary = self._events.Event, self._summaries.Summary
         try:
             for point in points:
                 seconds = posix_seconds(point.time)
-                value = Summary.Value(tag=point.tag, simple_value=point.value)
-                event = Event(wall_time=seconds, step=point.step, summary=Summary(value=[value]))
-                self._writer(point.place, seconds).write(event.SerializeToString())
+                value = summary.Value(tag=point.tag, simple_value=point.value)
+                message = event(wall_time=seconds, step=point.step, summary=summary(value=[value]))
+                self._writer(point.place, seconds).write(message.SerializeToString())
         except OSError as error:
             raise refused(str(self._folder), error) from None
 
@@ -77,11 +73,12 @@ class EventFiles:
     def _writer(self, place: Place, seconds: float) -> Any:
         writer = self._writers.get(place)
         if writer is None:
-            from tensorboard.compat.proto.event_pb2 import Event
-            from tensorboard.summary.writer.record_writer import RecordWriter
-
             folder = self._folder / self._logs.run_name(place)
             folder.mkdir(parents=True, exist_ok=True)
-            writer = self._writers[place] = RecordWriter((folder / FILE_NAME).open("wb"))
-            writer.write(Event(wall_time=seconds, file_version=_VERSION).SerializeToString())
+            writer = self._writers[place] = self._records.RecordWriter(
+                (folder / FILE_NAME).open("wb")
+            )
+            writer.write(
+                self._events.Event(wall_time=seconds, file_version=_VERSION).SerializeToString()
+            )
         return writer

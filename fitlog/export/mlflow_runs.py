@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fitlog.errors import OutputError
 from fitlog.export.points import Place, Point, Settings, posix_seconds
-from fitlog.export.target import Logs, missing_extra
+from fitlog.export.target import Logs, import_extra
 
 # What MLflow takes at once: 1,000 metrics, 100 parameters, which have 6,000 characters.
 _MOST_METRICS: Final = 1_000
@@ -30,14 +30,10 @@ def open_mlflow(out: str, logs: Logs) -> MLflowRuns:
     Raises:
         OutputError: MLflow is missing, or cannot use the store.
     """
-    try:
-        from mlflow import MlflowClient
-
-        if "://" not in out:
-            import alembic  # noqa: F401  # mlflow-skinny comes without them
-            import sqlalchemy  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("mlflow", error) from None
+    mlflow = import_extra("mlflow", "mlflow")
+    if "://" not in out:  # mlflow-skinny comes without them
+        import_extra("alembic", "mlflow")
+        import_extra("sqlalchemy", "mlflow")
     for name in ("mlflow", "alembic"):  # they tell of the tables that they make
         logging.getLogger(name).setLevel(logging.WARNING)
     uri, artefacts = out, None
@@ -46,7 +42,7 @@ def open_mlflow(out: str, logs: Logs) -> MLflowRuns:
         _require_database(file, out)
         uri, artefacts = f"sqlite:///{file}", f"{file.with_suffix('')}-artifacts"
     with _refusals(out):
-        client = MlflowClient(uri)
+        client = mlflow.MlflowClient(uri)
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
         found = client.get_experiment_by_name(name)
         number = found.experiment_id if found else client.create_experiment(name, artefacts)
@@ -58,6 +54,7 @@ class MLflowRuns:
 
     def __init__(self, client: Any, experiment: str, out: str, logs: Logs) -> None:
         self._client, self._experiment, self._out, self._logs = client, experiment, out, logs
+        self._entities = import_extra("mlflow.entities", "mlflow")
         self._runs: dict[Place, str] = {}
         self._params: dict[Place, dict[str, str]] = {}
         self._last: dict[Place, int] = {}
@@ -70,12 +67,10 @@ class MLflowRuns:
 
     def write(self, points: Sequence[Point]) -> None:
         """Log the points, run by run."""
-        from mlflow.entities import Metric
-
         metrics: dict[Place, list[Any]] = {}
         for point in points:
             at = _milliseconds(point)
-            metric = Metric(_key(point.tag), point.value, at, point.step)
+            metric = self._entities.Metric(_key(point.tag), point.value, at, point.step)
             metrics.setdefault(point.place, []).append(metric)
             self._run(point)
             self._last[point.place] = max(at, self._last.get(point.place, at))
@@ -88,10 +83,11 @@ class MLflowRuns:
 
     def close(self, endings: Mapping[Place, str]) -> None:
         """Log the settings and the files, and how each run ended."""
-        from mlflow.entities import Param
-
         for place, run in self._runs.items():
-            params = [Param(k, v) for k, v in self._params.get(self._whose(place), {}).items()]
+            params = [
+                self._entities.Param(k, v)
+                for k, v in self._params.get(self._whose(place), {}).items()
+            ]
             for start in range(0, len(params), _MOST_PARAMS):
                 self._log(place, params=params[start : start + _MOST_PARAMS])
             status = "FINISHED" if endings.get(place) == "finished" else "KILLED"
@@ -139,11 +135,10 @@ def _require_database(file: Path, out: str) -> None:
 @contextlib.contextmanager
 def _refusals(out: str) -> Iterator[None]:
     """MLflow's exceptions as an error that names the store."""
-    from mlflow.exceptions import MlflowException
-
+    exceptions = import_extra("mlflow.exceptions", "mlflow")
     try:
         yield
-    except MlflowException as error:
+    except exceptions.MlflowException as error:
         raise OutputError(f"MLflow refuses what is written to {out}: {error}") from None
 
 
