@@ -40,10 +40,20 @@ class ExportTarget(enum.StrEnum):
 
 
 class ReportFormat(enum.StrEnum):
-    """How `fitlog check` writes its verdict, and `fitlog doctor` its findings."""
+    """How `fitlog doctor` writes its findings."""
 
     TEXT = "text"
     JSON = "json"
+
+
+class VerdictFormat(enum.StrEnum):
+    """How `fitlog check` and `fitlog bench` write their verdict."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITHUB = "github"
 
 
 class Network(enum.StrEnum):

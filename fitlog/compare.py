@@ -7,18 +7,20 @@ says how sure each difference is, and why.
 
 from __future__ import annotations
 
+import math
 import os
 import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from fitlog.compared import RECORD, RunFacts, find_runs, read_facts
+from fitlog.compared import RunFacts, find_runs, read_facts
 from fitlog.comparison import ComparedRun, Comparison, Setting
 from fitlog.contrasts import RUN_SPREAD
 from fitlog.directions import is_higher_better, unit_of
 from fitlog.errors import SettingError
 from fitlog.quantities import epoch_times, metric_values, throughput, time_to_target
+from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
 
@@ -48,6 +50,8 @@ def compare(
         SettingError: fewer than two runs, or more than 26; one that is named twice; a metric that
         not all runs have; a `RunLog` of several logs.
     """
+    if target is not None and not math.isfinite(target):
+        raise SettingError(f"target {target}: must be a number")
     sources = _in_order(find_runs(logs), None if baseline is None else find_runs([baseline]))
     facts = [read_facts(source) for source in sources]
     directions = _directions(facts, better or {})
@@ -73,12 +77,14 @@ def compare(
                 name=fact.name,
                 status=fact.status,
                 epochs=len(fact.epochs),
+                wall_seconds=fact.wall_seconds,
                 settings=fact.settings,
                 settings_source=fact.settings_source,
                 notes=fact.notes,
             )
             for label, fact in zip(_LABELS, facts, strict=False)
         ),
+        metric=watched,
         settings=tuple(find_unlike(facts)),
         quantities=tuple(quantities),
         notes=(*notes, *_doubts(facts)),

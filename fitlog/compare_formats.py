@@ -71,8 +71,9 @@ def _text_table(comparison: Comparison, i: int) -> Iterator[str]:
         for quantity in quantities:
             difference = quantity.differences[i] or Difference()
             name, epochs = f"  {printable(quantity.name)}", _epochs_of(quantity, i)
-            if epochs and epochs[0] == epochs[1]:
-                name, epochs = f"{name}, epoch {epochs[0]}", None
+            of_both = f"{name}, epoch {epochs[0]}" if epochs else ""
+            if epochs and epochs[0] == epochs[1] and len(of_both) <= _NAME_WIDTH:
+                name, epochs = of_both, None
             values = f"{_number(quantity.values[0]):>9}{_number(quantity.values[i]):>10}"
             change = f"{_change(difference, quantity):>10}"
             interval = f"{_interval(difference, quantity):<18}"

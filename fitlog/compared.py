@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from fitlog.contrasts import NOISY_SPREAD, Figure, time_figure
 from fitlog.errors import LogError, NoRecordsError, SettingError
 from fitlog.paces import MIN_WINDOWS
-from fitlog.phase_records import PHASE_FILE, Fit, PhaseRecords, integer, read_records
+from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
 from fitlog.remedies import TOLD_BY_TABLES
 from fitlog.run.phases import PHASES
-from fitlog.run.record import read_record
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import Source, find_logs, name_of
 from fitlog.stats import measure_pace
 from fitlog.streams import no_records
@@ -29,9 +29,7 @@ from fitlog.tables import RunLog, read_log
 if TYPE_CHECKING:
     import pandas as pd
 
-RECORD: Final = "run.json"
 NAMESPACE: Final = "Namespace"
-_RUN_LOG: Final = "run.log"
 _ENDINGS: Final = ("", ".gz", ".xz", ".bz2", ".zst")
 # Others in every run, and nothing that a training depends on.
 _IDLE_ARGUMENTS: Final = ("name", "out")
@@ -113,8 +111,7 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         reason = str(whole.unparsed["reason"].iloc[0]) if len(whole.unparsed) else ""
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
-    is_file = isinstance(source, (str, os.PathLike)) or Path(whole.name).is_file()
-    place = Path(whole.name if isinstance(source, RunLog) else source) if is_file else None  # type: ignore[arg-type]
+    place = _place_of(source)
     record = None
     if place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
@@ -157,16 +154,24 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _log_of(folder: Path) -> Source:
     for ending in _ENDINGS:
-        log = folder / f"{_RUN_LOG}{ending}"
+        log = folder / f"{RUN_LOG}{ending}"
         if log.is_file():
             return log
     every = find_logs([folder])
     if len(every) > 1:
         raise LogError(
-            f"holds {len(every)} logs and no {_RUN_LOG}: name the logs, or each run's folder",
+            f"holds {len(every)} logs and no {RUN_LOG}: name the logs, or each run's folder",
             path=name_of(folder),
         )
     return every[0]
+
+
+def _place_of(source: Source | RunLog) -> Path | None:
+    """The file that a log is; what lies beside it is the run's, too."""
+    path = source.name if isinstance(source, RunLog) else source
+    if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-":
+        return None
+    return Path(path) if Path(path).is_file() else None
 
 
 def _matches(source: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
@@ -221,7 +226,7 @@ def _status(log: RunLog) -> str:
 
 def _read_phases(place: Path | None, notes: list[str]) -> tuple[PhaseRecords | None, Fit | None]:
     """The last fit in the file beside a run's log, if there is one."""
-    if place is None or not place.name.startswith(_RUN_LOG):
+    if place is None or not place.name.startswith(RUN_LOG):
         return None, None
     file = place.with_name(PHASE_FILE)
     if not file.is_file():
@@ -253,8 +258,8 @@ def _pace(log: RunLog, notes: list[str]) -> Figure:
     is_noisy = pace.spread > NOISY_SPREAD
     if is_noisy:
         notes.append(
-            f"its windows scatter by {pace.spread:.1%}: a busy machine, or very short windows,"
-            " which leaves its throughput unclear"
+            f"its windows scatter by {pace.spread:.1%}, a busy machine or very short windows: of"
+            " its throughput there is no interval"
         )
     return Figure(value=pace.samples_per_sec, variance=pace.variance, is_noisy=is_noisy)
 
@@ -303,7 +308,7 @@ def _validated_samples(records: PhaseRecords | None, fit: Fit | None) -> int | N
 def _name(name: str) -> str:
     """Of a run's `run.log` its folder."""
     path = Path(name)
-    return str(path.parent) if path.name == _RUN_LOG and path.parent.name else name
+    return str(path.parent) if path.name == RUN_LOG and path.parent.name else name
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

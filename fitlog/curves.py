@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.printable import printable
+from fitlog.run_folder import RUN_LOG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def _name(path: str) -> str:
     """A run's name: of a run folder's `run.log` the folder's, else the file's."""
     file = Path(path)
-    return printable(file.absolute().parent.name if file.name == "run.log" else file.stem)
+    return printable(file.absolute().parent.name if file.name == RUN_LOG else file.stem)
 
 
 def _first_node(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,17 +6,16 @@ the batches between its reports); of the machine it is assumed that it ran on th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.errors import LogError
+from fitlog.errors import TrainingError
 from fitlog.machine import describe_machine
 from fitlog.readings import Reading
+from fitlog.run_folder import RECORD, read_record
 
-RECORD: Final = "run.json"
 _BARE: Final = "assumed: this machine"
 # Of a record's arguments and a log's Namespace: what changes how fast a training runs.
 _SETTINGS: Final = (
@@ -51,7 +50,7 @@ def fingerprint_of(
     """The fingerprint of a run that was read; `series` is a name that somebody gave it.
 
     Raises:
-        LogError: the record beside the log cannot be read.
+        TrainingError: the record beside the log is damaged.
     """
     record = _read_record(reading.folder) if reading.folder else None
     if record is None:
@@ -59,8 +58,9 @@ def fingerprint_of(
         fields = _machine(host) | _settings(reading.hparams)
     else:
         host, source = record["host"], RECORD
-        fields = _machine(host) | _environment(host) | _settings(record["arguments"])
-        mxnet = record["versions"].get("mxnet")
+        fields = _machine(host) | _environment(host) | _settings(record.get("arguments"))
+        versions = record.get("versions")
+        mxnet = versions.get("mxnet") if isinstance(versions, dict) else None
         fields |= {"mxnet": str(mxnet)} if mxnet else {}
     if reading.frequent is not None:
         fields["window"] = str(reading.frequent)
@@ -109,22 +109,14 @@ def _settings(arguments: object) -> dict[str, str]:
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:
-    """The record beside a log, with the parts that are needed; None where there is none."""
+    """The record beside a log, which must tell where it ran; None where there is none."""
     path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise LogError(f"cannot be read: {error}", path=str(path)) from None
-    if not isinstance(record, dict) or not isinstance(record.get("host"), dict):
-        raise LogError("is no record of a run: it has no 'host'", path=str(path))
-    versions = record.get("versions")
-    return {
-        **record,
-        "versions": versions if isinstance(versions, dict) else {},
-        "arguments": record.get("arguments"),
-    }
+    record = read_record(folder)
+    if not isinstance(record.get("host"), dict):
+        raise TrainingError(f"{path} is no record of a run: it has no 'host'")
+    return record
 
 
 def _shown(value: str) -> str:

@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitlog.errors import BaselineError, SettingError
-from fitlog.fingerprint import MAY_DIFFER, RECORD, Fingerprint, differences, fingerprint_of
+from fitlog.fingerprint import MAY_DIFFER, Fingerprint, differences, fingerprint_of
 from fitlog.judge import Rules, judge, judge_history
 from fitlog.ledger import Ledger, read_ledger
 from fitlog.measures import PACE, find_measure
 from fitlog.paces import JudgedRun, judged_run
 from fitlog.past import run_id, select_past
 from fitlog.readings import Reading, read_run
+from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
 from fitlog.verdicts import EXIT_CODES, Judgement, Verdict, format_judgement
@@ -59,6 +60,7 @@ def check(
 
     Raises:
         LogError: a log cannot be read, or holds nothing that could be judged.
+        TrainingError: a damaged `run.json` beside a log.
         BaselineError: nothing to compare with, unlike runs, a log that is both candidate and
         baseline, or metrics of different epochs.
         SettingError: a setting out of its range, a log named twice, or a `RunLog` of several logs.

@@ -17,14 +17,13 @@ from fitlog.errors import SettingError
 from fitlog.hparams import find_hparams
 from fitlog.reading import read_columns
 from fitlog.remedies import TOLD_BY_TABLES
+from fitlog.run_folder import RUN_LOG
 from fitlog.sources import Source, name_of, size_of
 from fitlog.tables import RunLog
 from fitlog_parsers.columns import MISSING, SCOPES, SPLITS
 
 _LARGE_BYTES: Final = 1 << 20
 _WHOLE_EPOCH: Final = SCOPES.index("epoch")
-# Beside it lie the run's record and phases, see `fitlog run`.
-_RUN_LOG: Final = "run.log"
 
 
 class Window(NamedTuple):
@@ -144,7 +143,7 @@ def _start_of(speeds: list[_Speed]) -> str:
 
 def _folder_of(name: str) -> Path | None:
     path = Path(name)
-    return path.parent if path.name == _RUN_LOG and path.is_file() else None
+    return path.parent if path.name == RUN_LOG and path.is_file() else None
 
 
 def _rows_of_source(source: Source) -> _Rows:

@@ -6,13 +6,13 @@ the process had less processor time per second than other runs of the same train
 
 from __future__ import annotations
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-_PHASES: Final = "phases.jsonl"
+from fitlog.errors import LogError
+from fitlog.phase_records import Record, number, read_records
+from fitlog.run_folder import PHASE_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,58 +37,38 @@ def read_usage(folder: Path, *, skip: int = 0) -> Usage | None:
     `skip` windows are left out: what the warm-up had says nothing of the rest.
     """
     try:
-        text = (folder / _PHASES).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        records = read_records(folder / PHASE_FILE)
+    except LogError:  # no file, or none of phases
         return None
-    windows: list[dict[str, Any]] = []
-    for line in text.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # the last line of a run that was killed
-            continue
-        if not isinstance(record, dict):
-            continue
-        if record.get("kind") == "fit":
-            windows.clear()
-        elif _is_window(record):
-            windows.append(record)
+    last = records.fits[-1].number if records.fits else None
+    windows = [record for record in records.windows if record["fit"] == last and _tells(record)]
     return summarise_windows(windows[skip:])
 
 
-def summarise_windows(windows: list[dict[str, Any]]) -> Usage | None:
+def summarise_windows(windows: list[Record]) -> Usage | None:
     """The usage of windows as `phases.jsonl` has them; None where there is none."""
     if not windows:
         return None
     switches = [
-        window["involuntary_switches"] / window["cpu_seconds"]
+        times / window["cpu_seconds"]
         for window in windows
-        if window["cpu_seconds"] > 0 and _is_number(window.get("involuntary_switches"))
+        if window["cpu_seconds"] > 0
+        and (times := number(window, "involuntary_switches")) is not None
     ]
-    loads = [window["load"] for window in windows if _is_number(window.get("load"))]
+    loads = [load for window in windows if (load := number(window, "load")) is not None]
     return Usage(
         cpu_share=statistics.median(w["cpu_seconds"] / w["seconds"] for w in windows),
-        data_share=statistics.median(_data_seconds(w) / w["seconds"] for w in windows),
+        data_share=statistics.median(w["phases"]["data"] / w["seconds"] for w in windows),
         switches=statistics.median(switches) if switches else None,
         load=statistics.median(loads) if loads else None,
     )
 
 
-def _is_window(record: dict[str, Any]) -> bool:
+def _tells(window: Record) -> bool:
+    """Whether a window is of the training, one that a speed line covers, with its times."""
     return (
-        record.get("kind") == "window"
-        and record.get("part") == "window"
-        and record.get("split", "train") == "train"
-        and _is_number(record.get("cpu_seconds"))
-        and _is_number(record.get("seconds"))
-        and record["seconds"] > 0
+        window.get("part") == "window"
+        and window.get("split", "train") == "train"
+        and number(window, "cpu_seconds") is not None
+        and window["seconds"] > 0
     )
-
-
-def _data_seconds(window: dict[str, Any]) -> float:
-    phases = window.get("phases")
-    seconds = phases.get("data") if isinstance(phases, dict) else None
-    return float(seconds) if _is_number(seconds) and seconds is not None else 0.0
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

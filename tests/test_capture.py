@@ -445,6 +445,7 @@ def test_a_file_that_is_no_program_is_a_failed_run(fitlog: Fitlog, tmp_path: Pat
         "failed",
         "cannot run ./noise: Exec format error",
     )
+    assert record["end"] >= record["start"]
 
 
 def test_a_command_behind_two_dashes_is_never_taken_for_a_script(

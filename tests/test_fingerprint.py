@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from fitlog import LogError
-from fitlog.fingerprint import RECORD, differences, fingerprint_of
+from fitlog.errors import TrainingError
+from fitlog.fingerprint import differences, fingerprint_of
 from fitlog.ledger import read_ledger
 from fitlog.machine import describe_machine
 from fitlog.readings import read_run
 from fitlog.run.record import describe_host
+from fitlog.run_folder import RECORD
 from fitlog.usage import read_usage
 from speeds import log_of, write_run
 from support import Fitlog
@@ -73,12 +74,14 @@ def test_what_only_one_run_knows_is_not_compared() -> None:
     assert differences(ours, theirs, ignore=["cpu"]) == []
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"host": 3}', ""])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"schema": 1, "host": 3}', '{"schema": 2, "host": {}}', ""]
+)
 def test_a_record_that_is_none_is_an_error(text: str, tmp_path: Path) -> None:
     log = write_run(tmp_path / "run", log_of(1000))
     (log.parent / "run.json").write_text(text)
 
-    with pytest.raises(LogError, match=r"run\.json"):
+    with pytest.raises(TrainingError, match=r"run\.json"):
         fingerprint_of(read_run(log))
 
 
@@ -93,6 +96,7 @@ def test_a_log_beside_no_record_is_a_bare_log(tmp_path: Path) -> None:
 def test_the_usage_is_of_the_last_fit_and_of_whole_lines(tmp_path: Path) -> None:
     def window(seconds: float, spent: float, **more: Any) -> str:
         record = {"kind": "window", "part": "window", "seconds": seconds, "cpu_seconds": spent}
+        record["phases"] = {"data": 0.0}
         return json.dumps({**record, **more})
 
     lines = [

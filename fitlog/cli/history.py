@@ -43,12 +43,12 @@ def add(
     with user_errors():
         from datetime import UTC, datetime
 
-        from fitlog.fingerprint import RECORD
         from fitlog.ledger import add_entries
         from fitlog.options import number_of_windows
         from fitlog.past import make_entry
         from fitlog.printable import printable
         from fitlog.readings import read_run
+        from fitlog.run_folder import RECORD
         from fitlog.sources import find_logs
 
         require_one_stdin(logs)

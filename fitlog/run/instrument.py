@@ -23,6 +23,7 @@ from fitlog.run.sampling import EngineSampler
 from fitlog.run.shadowing import shadowed
 from fitlog.run.trace import MakeRecorder, traced
 from fitlog.run.watch import Call, TimedCallbacks, Watch, batch_size, frequent
+from fitlog.run_folder import PHASE_FILE
 
 # What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).
 _METHODS: Final = {
@@ -35,14 +36,13 @@ _METHODS: Final = {
 }
 # The same of BaseModule.score.
 _EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
-_DEFAULT_FILE: Final = "phases.jsonl"
 
 
 def fit(
     module: Any,
     train_data: Any,
     *args: Any,
-    phases: str | Path | Sink | None = _DEFAULT_FILE,
+    phases: str | Path | Sink | None = PHASE_FILE,
     sync_every: int | None = None,
     fast: bool = False,
     trace: str | Path | None = None,
@@ -86,7 +86,7 @@ def fit(
 @contextlib.contextmanager
 def instrument(
     *,
-    phases: str | Path | Sink = _DEFAULT_FILE,
+    phases: str | Path | Sink = PHASE_FILE,
     sync_every: int | None = None,
     trace: str | Path | None = None,
 ) -> Iterator[None]:

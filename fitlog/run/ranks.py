@@ -8,8 +8,6 @@ that they waited for their own data. Time spent waiting for the others is in nei
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 import statistics
 from collections.abc import Iterable, Sequence
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.phase_records import Record, read_records
 from fitlog.run.worker import PARAMETERS
 
 # A rank that takes longer for a batch than the median of ranks by more than this is a straggler.
@@ -98,22 +97,19 @@ def find_stragglers(ranks: Sequence[RankResult]) -> list[int] | None:
     return [rank for rank, seconds in own.items() if seconds > most]
 
 
-def _read_windows(path: Path) -> list[dict[str, Any]]:
+def _read_windows(path: Path) -> list[Record]:
     """The training windows of a rank; none where its phases are on another machine."""
-    records = []
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
-            with contextlib.suppress(ValueError):  # the line that a killed worker was writing
-                records.append(json.loads(line))
-    return [r for r in records if r["kind"] == "window" and r["split"] == "train"]
+    if not path.exists():
+        return []
+    return [r for r in read_records(path).windows if r.get("split", "train") == "train"]
 
 
-def _own_seconds(windows: Iterable[dict[str, Any]]) -> float | None:
+def _own_seconds(windows: Iterable[Record]) -> float | None:
     computing: list[float] = []
     fetching: list[float] = []
     for window in windows:
         fetching.append(window["phases"]["data"] / window["batches"])
-        measured = window.get("measured", {})
+        measured = window["measured"]
         if measured.get("batches"):
             computing.append(sum(measured.get(part, 0.0) for part in _OWN) / measured["batches"])
     if len(computing) < _LEAST_MEASURED:
