@@ -26,6 +26,19 @@ class TableFormat(enum.StrEnum):
     PARQUET = "parquet"
 
 
+class ExportTarget(enum.StrEnum):
+    """Whom `fitlog export` writes for."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+    PROMETHEUS = "prometheus"
+    OTAVA = "otava"
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class ReportFormat(enum.StrEnum):
     """How `fitlog doctor` writes its findings."""
 
