@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import re
+import string
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
@@ -248,7 +249,7 @@ def _settings_title(comparison: Comparison) -> str:
 def _values_of(setting: Setting) -> str:
     """Which runs have which value: 'A, C: 64; B: 32'."""
     labels: dict[str | None, list[str]] = {}
-    for label, value in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", setting.values, strict=False):
+    for label, value in zip(string.ascii_uppercase, setting.values, strict=False):
         labels.setdefault(value, []).append(label)
     return "; ".join(f"{', '.join(of)}: {printable(_set(value))}" for value, of in labels.items())
 

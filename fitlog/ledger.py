@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fitlog.errors import BaselineError
+from fitlog.run.durable import sync_folder, write_whole
 from fitlog.stats import Pace
 from fitlog.usage import Usage
 
@@ -144,21 +145,22 @@ def prune(path: str | os.PathLike[str], choose: Callable[[Ledger], Sequence[Entr
     """Remove the runs that `choose` names, and give them; the others are written to a new file.
 
     Raises:
-        BaselineError: the ledger cannot be read. OSError: it cannot be written.
+        BaselineError: a newer fitlog has written it. OSError: it cannot be read or written.
     """
     target = Path(path)
     with _locked(target, os.O_RDWR) as file:
         text = _read_all(file)
         removed = list(choose(_parse(os.fspath(path), text)))
         gone = {entry.id for entry in removed}
-        kept = [line for line in text.splitlines() if not _is_of(line, gone)]
-        draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        try:
-            draft.write_bytes(b"".join(line + b"\n" for line in kept))
-            draft.chmod(os.fstat(file).st_mode & 0o777)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        lines = [line for line in text.split(b"\n") if line and not _is_of(line, gone)]
+        mode = os.fstat(file).st_mode & 0o777
+
+        def write(draft: Path) -> None:
+            draft.write_bytes(b"".join(line + b"\n" for line in lines))
+            draft.chmod(mode)
+
+        write_whole(target, write)
+        sync_folder(target.parent)
     return removed
 
 

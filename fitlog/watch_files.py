@@ -235,12 +235,19 @@ def _logs_below(folder: Path) -> Iterator[Path]:
                 yield place / RUN_LOG
             return
         for entry in entries:
-            if _GROWING.search(entry.name) and entry.is_file():
+            if _GROWING.search(entry.name) and _is_file(entry):
                 yield place / entry.name
             elif depth and entry.is_dir(follow_symlinks=False):
                 yield from look(place / entry.name, depth - 1)
 
     yield from look(folder, _DEPTH)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads round and round, or where we may not look
+        return False
 
 
 def _time_of(log: Path) -> float:

@@ -32,9 +32,9 @@ Ask = Callable[[float], bool]
 
 def print_once(watch: Watch, console: Console) -> None:
     """What is known now, whole."""
-    while not watch.poll():
-        pass
-    watch.close()
+    with contextlib.closing(watch):
+        while not watch.poll():
+            pass
     print_text(console, _text(watch, console, _ANY_HEIGHT))
 
 
