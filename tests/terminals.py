@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60
+SECONDS = 30
 # Becomes the process that a terminal's Ctrl-C goes to, and then the command.
 FOREGROUND = """
 import fcntl, os, sys, termios
@@ -50,11 +52,11 @@ class FitlogTerminal:
 
     def wait_for(self, text: str) -> None:
         """Wait until this has been shown since the last time."""
-        begin = len(self.shown)
+        begin, limit = len(self.shown), time.monotonic() + SECONDS
         while text.encode() not in self.shown[begin:]:
-            piece = os.read(self._ours, 4096)
-            assert piece, self.shown
-            self.shown += piece
+            readable, _, _ = select.select([self._ours], [], [], max(0, limit - time.monotonic()))
+            assert readable, self.shown[begin:]
+            self.shown += os.read(self._ours, 4096)
 
     def wait(self) -> int:
         """The exit code; `settings` are those of the terminal afterwards."""

@@ -80,7 +80,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "check"]
+    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "watch", "check"]
 )
 def test_every_option_is_documented(command: str) -> None:
     pages = {
@@ -90,6 +90,7 @@ def test_every_option_is_documented(command: str) -> None:
         "dialects": "reading",
         "phases": "phases",
         "plot": "plotting",
+        "watch": "watching",
         "check": "gate",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"

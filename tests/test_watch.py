@@ -241,7 +241,9 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
 
 def test_what_a_log_says_moves_no_cursor() -> None:
     evil = "acc\x1b[2J\u202e\x9b"
-    text = f"Epoch[0] Validation-{evil}=nan\nEpoch[0] Train-accuracy=0.5\nEpoch[1] Batch [5]\x1b[H\n"
+    text = (
+        f"Epoch[0] Validation-{evil}=nan\nEpoch[0] Train-accuracy=0.5\nEpoch[1] Batch [5]\x1b[H\n"
+    )
     run = watched(text, name=evil)
     run.take_record({"status": "failed", "error": evil, "arguments": None})
     run.warn(evil)
