@@ -9,6 +9,7 @@ import os
 import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -42,7 +43,7 @@ def window(epoch: int, batch: int, speed: float) -> str:
     return f"Epoch[{epoch}] Batch [{bounds}]\tSpeed: {speed:.2f} samples/sec\taccuracy=0.600000\n"
 
 
-def watched(text: str, name: str = "run", **settings: int) -> Watched:
+def watched(text: str, name: str = "run", **settings: Any) -> Watched:
     run = Watched(name, **settings)
     reader = LogReader()
     run.take([*reader.feed(text.encode()), *reader.close()], T0)
@@ -397,7 +398,7 @@ def test_of_many_logs_the_newest_are_watched(tmp_path: Path) -> None:
         log.write_text(epoch_text(0), encoding="utf-8")
         os.utime(log, (T0 + i, T0 + i))
     watch = Watch([str(tmp_path)])
-    assert ([run.name for run in read(watch)][0], watch.older) == ("03.log", 3)
+    assert (read(watch)[0].name, watch.older) == ("03.log", 3)
 
     os.utime(tmp_path / "00.log")
     os.utime(tmp_path / "00.log", (T0 + 99, T0 + 99))
@@ -416,7 +417,7 @@ def test_what_is_named_must_be_a_log_that_can_grow(kind: str, tmp_path: Path) ->
         os.mkfifo(log)
 
     with (
-        pytest.raises(LogError, match="no such file|is compressed|is no file"),
+        pytest.raises(LogError, match=r"no such file|is compressed|is no file"),
         contextlib.closing(Watch([str(log)])) as watch,
     ):
         read(watch)
