@@ -148,8 +148,8 @@ def test_once_prints_what_is_known_and_ends(run: Path, fitlog: Fitlog) -> None:
         "lenet                                                 failed",
         "Epoch[1] of 4, batch 10 of 20  ━━━━━━━━━━─────────────────",
         "900 samples/sec ██▇",
-        "metric              train validation      best (epoch)",
-        "accuracy           60.00%     50.00%        50.00% (0)",
+        "metric                    train validation      best (epoch)",
+        "accuracy                 60.00%     50.00%        50.00% (0)",
     ]
 
 
