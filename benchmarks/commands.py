@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -31,12 +32,18 @@ def main() -> None:
         base.write_bytes(long_log())
         small = str(SAMPLES / "lenet-1.log")
         fitlog = [sys.executable, "-m", "fitlog"]
+        ledger = str(Path(folder) / "ledger.jsonl")
+        past = past_logs(Path(folder))
+        subprocess.run(
+            [*fitlog, "history", "add", ledger, *past], stdout=subprocess.DEVNULL, check=True
+        )
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "import typer": [sys.executable, "-c", "import typer"],
             "fitlog --help": [*fitlog, "--help"],
             "check 100 KB, 10 KB": [*fitlog, "check", str(log), "--baseline", small],
             "check 100 KB, 100 KB": [*fitlog, "check", str(log), "--baseline", str(base)],
+            "check, ledger of 30": [*fitlog, "check", str(log), "--history", ledger],
             "fitlog parse, 100 KB": [*fitlog, "parse", str(log)],
             "fitlog plot, 100 KB": [*fitlog, "plot", str(log)],
         }
@@ -62,6 +69,17 @@ def long_log() -> bytes:
             log += line.replace(f"[{epoch}]", f"[{epoch + 100 * round_}]", 1)
         round_ += 1
     return log[: log.rindex("\n", 0, LOG_BYTES) + 1].encode()
+
+
+def past_logs(folder: Path) -> list[str]:
+    """Thirty other runs: the same log, each with decimals of its own in all speeds."""
+    text = long_log()
+    paths = []
+    for number in range(30):
+        path = folder / f"past-{number}.log"
+        path.write_bytes(re.sub(rb"(Speed: \d+)\.\d\d", rb"\1.%02d" % number, text))
+        paths.append(str(path))
+    return paths
 
 
 def cpu_seconds(command: list[str]) -> float:

@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fitlog.compare import compare
+    from fitlog.comparison import Comparison
     from fitlog.errors import (
         AmbiguousDialectError,
         BaselineError,
@@ -37,9 +39,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "AmbiguousDialectError": "fitlog.errors",
     "BaselineError": "fitlog.errors",
+    "Comparison": "fitlog.comparison",
     "DialectFileError": "fitlog.errors",
     "FitlogError": "fitlog.errors",
-    "Judgement": "fitlog.gate",
+    "Judgement": "fitlog.verdicts",
     "LineWriter": "fitlog.run.lines",
     "LogError": "fitlog.errors",
     "MXNetUnavailableError": "fitlog.errors",
@@ -51,6 +54,7 @@ _HOMES = {
     "TrainingError": "fitlog.errors",
     "UnknownDialectError": "fitlog.errors",
     "check": "fitlog.gate",
+    "compare": "fitlog.compare",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
@@ -64,6 +68,7 @@ _HOMES = {
 __all__ = [
     "AmbiguousDialectError",
     "BaselineError",
+    "Comparison",
     "DialectFileError",
     "FitlogError",
     "Judgement",
@@ -78,6 +83,7 @@ __all__ = [
     "TrainingError",
     "UnknownDialectError",
     "check",
+    "compare",
     "fit",
     "follow_log",
     "instrument",

@@ -27,10 +27,20 @@ class TableFormat(enum.StrEnum):
 
 
 class ReportFormat(enum.StrEnum):
-    """How `fitlog check` writes its verdict, and `fitlog doctor` its findings."""
+    """How `fitlog doctor` writes its findings."""
 
     TEXT = "text"
     JSON = "json"
+
+
+class VerdictFormat(enum.StrEnum):
+    """How `fitlog check` and `fitlog bench` write their verdict."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITHUB = "github"
 
 
 class Network(enum.StrEnum):
@@ -61,3 +71,13 @@ class Undecided(enum.StrEnum):
 
     FAIL = "fail"
     PASS = "pass"  # noqa: S105  # no password
+
+
+class ComparisonFormat(enum.StrEnum):
+    """How `fitlog compare` writes its tables."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.printable import printable
+from fitlog.run_folder import RUN_LOG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,13 +42,17 @@ class Curve:
     metrics: pd.DataFrame
 
 
-def make_curves(logs: Sequence[RunLog]) -> list[Curve]:
-    """A curve for every run of every log; of several nodes the first stands for its run."""
+def make_curves(logs: Sequence[RunLog], labels: Sequence[str] | None = None) -> list[Curve]:
+    """A curve for every run of every log; of several nodes the first stands for its run.
+
+    `labels` are what the logs are called, instead of by their files.
+    """
     parts = []
-    for name, all_speed, all_metrics in _single_logs(logs):
+    for i, (name, all_speed, all_metrics) in enumerate(_single_logs(logs)):
         runs = sorted({*all_speed["run"], *all_metrics["run"]})
         for run in runs:
-            label = _name(name) + (f" (run {run})" if len(runs) > 1 else "")
+            label = _name(name) if labels is None else printable(labels[i])
+            label += f" (run {run})" if len(runs) > 1 else ""
             speed, metrics = (
                 _first_node(table[table["run"] == run]) for table in (all_speed, all_metrics)
             )
@@ -113,7 +118,7 @@ def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def _name(path: str) -> str:
     """A run's name: of a run folder's `run.log` the folder's, else the file's."""
     file = Path(path)
-    return printable(file.absolute().parent.name if file.name == "run.log" else file.stem)
+    return printable(file.absolute().parent.name if file.name == RUN_LOG else file.stem)
 
 
 def _first_node(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, cast
+
 from fitlog.errors import SettingError
 
 
@@ -43,3 +46,31 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() and len(part) <= 9 for part in parts):
         raise SettingError(f"{option} {text}: must be whole numbers between commas, such as 1,2")
     return tuple(map(int, parts))
+
+
+def seconds(option: str, text: str) -> float:
+    """The seconds that `90s`, `30m` or `2h` stand for.
+
+    Raises:
+        SettingError: it is no such time.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    number = text[:-1]
+    if text[-1:] not in units or not number.isdecimal() or len(number) > 9 or not int(number):
+        raise SettingError(f"{option} {text}: must be a time such as 90s, 30m or 2h")
+    return float(int(number) * units[text[-1]])
+
+
+def directions(option: str, texts: Sequence[str]) -> dict[str, Literal["higher", "lower"]]:
+    """What each `NAME=higher` or `NAME=lower` says, by name.
+
+    Raises:
+        SettingError: one is neither.
+    """
+    found = {}
+    for text in texts:
+        name, _, word = text.rpartition("=")
+        if not name or word not in ("higher", "lower"):
+            raise SettingError(f"{option} {text}: must be NAME=higher or NAME=lower")
+        found[name] = cast('Literal["higher", "lower"]', word)
+    return found

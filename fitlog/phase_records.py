@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from fitlog.errors import LogError, NoRecordsError
 from fitlog.run.phases import PHASES
+from fitlog.run_folder import PHASE_FILE, RUN_LOG
 from fitlog.sources import Source, name_of, opened
 
-PHASE_FILE: Final = "phases.jsonl"
 MEASURED: Final = ("forward", "backward", "compute", "update", "metric")
 SPLITS: Final = ("train", "validation")
 PARTS: Final = ("first", "window", "tail")
@@ -72,7 +72,7 @@ def find_phase_file(path: str | os.PathLike[str]) -> Path:
         if workers and not file.is_file():
             names = ", ".join(worker.name for worker in workers)
             raise LogError(f"is of several workers: name one of {names}", path=name_of(place))
-    elif place.name.startswith("run.log"):
+    elif place.name.startswith(RUN_LOG):
         file, reason = place.with_name(PHASE_FILE), f"has no {PHASE_FILE} beside it"
     else:
         return place

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 # 1.4826 times the median absolute deviation estimates the standard deviation of normal data.
@@ -25,10 +26,12 @@ class Pace:
     """One run's throughput in a few figures.
 
     `pace` is the 75 % quantile of the log speeds after the warm-up: stalls pull a mean down, and a
-    single fast window pulls a maximum up. `spread` is the robust standard deviation of the windows
-    (0.02 to 0.04 on a quiet machine), `variance` that of the pace within this run, `warm_up` the
-    windows dropped, `windows` those kept. `throughput` is samples over time in samples per second,
-    `drift` the last third against the first.
+    single fast window pulls a maximum up. (Of a run measured as a whole, it is the logarithm of the
+    throughput.) `spread` is the robust standard deviation of the windows (0.02 to 0.04 on a quiet
+    machine), `variance` that of the pace within this run, `warm_up` the windows dropped, `windows`
+    those kept. `throughput` is samples over time in samples per second, `drift` the last third
+    against the first, `stall_share` the part of the time that the run would have saved if all of it
+    had been at the quantile's speed.
     """
 
     pace: float
@@ -38,6 +41,7 @@ class Pace:
     windows: int
     throughput: float
     drift: float
+    stall_share: float = 0.0
 
     @property
     def samples_per_sec(self) -> float:
@@ -45,10 +49,13 @@ class Pace:
         return math.exp(self.pace)
 
 
-def measure_pace(speeds: Sequence[float], *, warm_up: int | None = None) -> Pace:
+def measure_pace(
+    speeds: Sequence[float], *, warm_up: int | None = None, whole: bool = False
+) -> Pace:
     """Summarise one run's window speeds, in order, all finite and above 0.
 
-    `warm_up` windows are dropped; None finds out how many.
+    `warm_up` windows are dropped; None finds out how many. `whole` measures the pace by samples
+    over time instead of the quantile, so that stalls count.
 
     Raises:
         ValueError: no window is left.
@@ -60,14 +67,17 @@ def measure_pace(speeds: Sequence[float], *, warm_up: int | None = None) -> Pace
         raise ValueError(f"no window is left of {len(speeds)} after a warm-up of {cut}")
     spread = robust_sigma(logs)
     third = max(1, len(logs) // 3)
+    pace_of = _log_throughput if whole else _upper_quartile
+    throughput = math.exp(_log_throughput(logs))
     return Pace(
-        pace=quantile(logs, _PACE_QUANTILE),
+        pace=pace_of(logs),
         spread=spread,
-        variance=_pace_variance(logs, spread),
+        variance=_pace_variance(logs, spread, pace_of),
         warm_up=cut,
         windows=len(logs),
-        throughput=1 / statistics.fmean(math.exp(-value) for value in logs),
+        throughput=throughput,
         drift=statistics.median(logs[-third:]) - statistics.median(logs[:third]),
+        stall_share=max(0.0, 1 - throughput / math.exp(_upper_quartile(logs))),
     )
 
 
@@ -103,6 +113,7 @@ def quantile(values: Sequence[float], p: float) -> float:
     return low + fraction * (high - low)
 
 
+@lru_cache(maxsize=256)
 def t_quantile(p: float, df: float) -> float:
     """The p-quantile of Student's t with `df` degrees of freedom (up to thousands, or inf).
 
@@ -152,10 +163,21 @@ def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
     return front * value / a
 
 
-def _pace_variance(logs: Sequence[float], spread: float) -> float:
+def _upper_quartile(logs: Sequence[float]) -> float:
+    return quantile(logs, _PACE_QUANTILE)
+
+
+def _log_throughput(logs: Sequence[float]) -> float:
+    """Windows hold the same number of samples each: the mean of their times."""
+    return -math.log(statistics.fmean(math.exp(-value) for value in logs))
+
+
+def _pace_variance(
+    logs: Sequence[float], spread: float, pace_of: Callable[[Sequence[float]], float]
+) -> float:
     """Variance of the pace within the run, from blocks, for neighbouring windows hang together."""
     size = len(logs) // _BLOCKS
     if size < _SMALLEST_BLOCK:
         return 2 * spread * spread / len(logs)
-    paces = [quantile(logs[i * size : (i + 1) * size], _PACE_QUANTILE) for i in range(_BLOCKS)]
+    paces = [pace_of(logs[i * size : (i + 1) * size]) for i in range(_BLOCKS)]
     return statistics.variance(paces) / _BLOCKS

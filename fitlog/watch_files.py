@@ -15,18 +15,16 @@ from typing import Final
 
 from fitlog.errors import LogError, NoRecordsError, TrainingError
 from fitlog.follow import TURNS, Tail
-from fitlog.phase_records import PHASE_FILE, read_records
+from fitlog.phase_records import read_records
 from fitlog.reading import all_dialects
-from fitlog.run.record import read_record
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import CHUNK_BYTES, name_of
 from fitlog.watch import OVER, Listener, Watched
 from fitlog_parsers import LogReader
 
-RUN_LOG: Final = "run.log"
 # Of a folder with more logs, those that were written last: each takes a file and some memory.
 MOST_RUNS: Final = 12
 
-_RECORD: Final = "run.json"
 # Of several workers, rank 0's.
 PHASE_FILES: Final = (PHASE_FILE, "phases-0.jsonl")
 # What is rotated or compressed does not grow.
@@ -49,7 +47,7 @@ class WatchedLog:
         self._reader = LogReader(all_dialects())
         self.state = Watched(name_of_log(log), listener=listener)
         is_run = log.name == RUN_LOG
-        self._record = _Changes(log.with_name(_RECORD)) if is_run else None
+        self._record = _Changes(log.with_name(RECORD)) if is_run else None
         self._phases = [PhaseTail(log.with_name(name)) for name in PHASE_FILES if is_run]
 
     def poll(self) -> bool:
@@ -122,7 +120,7 @@ class Watch:
         self._folders: list[Path] = []
         self._refused: set[Path] = set()
         for place in map(Path, places):
-            log = place / RUN_LOG if (place / _RECORD).exists() else place
+            log = place / RUN_LOG if (place / RECORD).exists() else place
             if place.is_dir() and log == place and not (place / RUN_LOG).exists():
                 self._folders.append(place)
             else:
@@ -232,7 +230,7 @@ def _logs_below(folder: Path) -> Iterator[Path]:
         except OSError:  # closed to us, or gone
             return
         names = {entry.name for entry in entries}
-        if _RECORD in names or RUN_LOG in names:
+        if RECORD in names or RUN_LOG in names:
             if RUN_LOG in names:
                 yield place / RUN_LOG
             return

@@ -217,11 +217,15 @@ def test_a_signal_to_fitlog_reaches_the_command_once(
 def test_a_command_that_a_signal_ends_is_interrupted(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    with started(*python("print(1, flush=True); input()"), cwd=tmp_path) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.send_signal(number)
-        process.communicate(timeout=SECONDS)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        with started(*python("print(1, flush=True); input()"), cwd=tmp_path) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(number)
+            process.communicate(timeout=SECONDS)
+    finally:
+        signal.signal(signal.SIGHUP, hangup)
 
     assert process.returncode == code
     record = record_of(tmp_path)
@@ -441,6 +445,7 @@ def test_a_file_that_is_no_program_is_a_failed_run(fitlog: Fitlog, tmp_path: Pat
         "failed",
         "cannot run ./noise: Exec format error",
     )
+    assert record["end"] >= record["start"]
 
 
 def test_a_command_behind_two_dashes_is_never_taken_for_a_script(

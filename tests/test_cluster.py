@@ -398,7 +398,8 @@ def test_ranks_with_other_parameters_are_told() -> None:
 
 
 def window(data: float, **measured: float) -> dict[str, Any]:
-    record = {"kind": "window", "split": "train", "batches": 5, "phases": {"data": data}}
+    record = {"kind": "window", "split": "train", "batches": 5, "seconds": data + 0.5}
+    record |= {"phases": {"data": data}}
     return {**record, "measured": measured} if measured else record
 
 

@@ -80,7 +80,22 @@ def test_every_public_name_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "parse", "doctor", "dialects", "phases", "plot", "watch", "check"]
+    "command",
+    [
+        *(
+            "run",
+            "parse",
+            "doctor",
+            "dialects",
+            "phases",
+            "plot",
+            "watch",
+            "compare",
+            "check",
+            "bench",
+        ),
+        *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
+    ],
 )
 def test_every_option_is_documented(command: str) -> None:
     pages = {
@@ -91,13 +106,16 @@ def test_every_option_is_documented(command: str) -> None:
         "phases": "phases",
         "plot": "plotting",
         "watch": "watching",
+        "compare": "comparing",
         "check": "gate",
+        "bench": "bench",
+        "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
     done = subprocess.run(
-        [fitlog_command, command, "--help"], capture_output=True, text=True, check=True
+        [fitlog_command, *command.split(), "--help"], capture_output=True, text=True, check=True
     )
-    page = (PROJECT / "docs" / f"{pages[command]}.md").read_text("utf-8")
+    page = (PROJECT / "docs" / f"{pages[command.split()[0]]}.md").read_text("utf-8")
 
     options = set(re.findall(r"--[a-z-]+", done.stdout)) - {"--help"}
     assert len(options) >= 1

@@ -21,6 +21,7 @@ import pytest
 import fitlog
 from fitlog_parsers import Metric, Speed
 from lines import records, unparsed
+from networks import logged
 
 BATCH = 8
 BATCHES = 7
@@ -69,19 +70,14 @@ def upstream_lines(
     net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2)
     module = mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
     metrics = [mx.metric.np(lambda label, pred: next(script), name=n) for n in ("loss", "a b-c")]
-    messages: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [handler])
-    monkeypatch.setattr(root, "level", logging.INFO)
-    module.fit(
-        Data(images, np.zeros(len(images), "float32"), BATCH),
-        eval_data=mx.io.NDArrayIter(images[:BATCH], np.zeros(BATCH, "float32"), BATCH),
-        eval_metric=metrics,
-        batch_end_callback=mx.callback.Speedometer(BATCH, frequent),
-        num_epoch=EPOCHS,
-    )
+    with logged() as messages:
+        module.fit(
+            Data(images, np.zeros(len(images), "float32"), BATCH),
+            eval_data=mx.io.NDArrayIter(images[:BATCH], np.zeros(BATCH, "float32"), BATCH),
+            eval_metric=metrics,
+            batch_end_callback=mx.callback.Speedometer(BATCH, frequent),
+            num_epoch=EPOCHS,
+        )
     return messages
 
 

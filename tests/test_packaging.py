@@ -70,6 +70,7 @@ def test_the_sdist_holds_what_its_tests_need(dist: Path) -> None:
         "sample_logs/golden/canonical.jsonl",
         "benchmarks/overhead.py",
         "docs/gate.md",
+        "action.yml",
         "parsers/fitlog_parsers/reader.py",
     ):
         assert name in names

@@ -70,6 +70,16 @@ def test_the_backward_pass_is_not_charged_to_the_metric(mx: Any) -> None:
     assert sums["backward"] > sums["forward"] > sums["metric"]
 
 
+def test_by_itself_a_batch_is_taken_apart_ten_times_a_second_at_most(mx: Any) -> None:
+    records: Records = []
+
+    fitlog.fit(make_module(mx), make_data(mx), num_epoch=40, phases=records.append)
+
+    seconds = sum(r["seconds"] for r in records if r["kind"] == "epoch")
+    taken = sum(part["batches"] for part in measured(records))
+    assert 1 <= taken <= min(280 // 50, 1 + 10 * seconds)
+
+
 def test_no_batch_is_taken_apart_where_none_is_to_be(
     mx: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fitlog.choices import ReportFormat, Undecided
+from fitlog.choices import Undecided, VerdictFormat
 from fitlog.cli.app import require_one_stdin
+from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
 
@@ -19,44 +21,60 @@ def check(
         list[str] | None,
         typer.Option(metavar="LOG", help="A log to compare with; may be given several times."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="LEDGER", help="The past runs to compare with (fitlog history)."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="pace, throughput, time_cost, or one such as validation-accuracy.")
+    ] = "pace",
+    better: Annotated[
+        str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
+    ] = None,
     tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
     min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
-    alpha: Annotated[float, typer.Option(help="The rate of false alarms to allow.")] = 0.01,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="The rate of false alarms to allow.  [default: 0.005 to 0.01]"),
+    ] = None,
     warmup: Annotated[
         str, typer.Option(metavar="auto|N", help="Windows to drop from each run.")
     ] = "auto",
+    series: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare with runs added under this name.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Compare although this setting or part differs."),
+    ] = None,
     inconclusive: Annotated[
         Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
     ] = Undecided.FAIL,
-    form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+    form: Annotated[VerdictFormat, typer.Option("--format")] = VerdictFormat.TEXT,
 ) -> None:
-    """Judge the throughput of a training against that of a baseline.
+    """Judge a training against a baseline or a history: its throughput, or a metric.
 
     Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3
     (inconclusive).
     """
-    with user_errors() as outcome:
-        from fitlog.gate import check as check_throughput
-        from fitlog.gate import format_judgement
+    with user_errors() as outcome, errors_written(form, metric):
+        from fitlog.gate import check as check_runs
         from fitlog.options import fraction, number_of_windows
 
         require_one_stdin([*candidates, *(baseline or [])])
-        judgement = check_throughput(
+        judgement = check_runs(
             candidates,
             baseline=baseline or [],
+            history=history,
+            metric=metric,
+            better=better,
             tolerance=fraction("--tolerance", tolerance),
             min_effect=fraction("--min-effect", min_effect),
             alpha=alpha,
             warm_up=number_of_windows(warmup),
+            series=series,
+            ignore=ignore or (),
         )
-        undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
-        outcome.exit_code = 0 if undecided else judgement.exit_code
-        if form is ReportFormat.JSON:
-            import json
-
-            typer.echo(json.dumps(judgement.to_dict(), indent=2))
-        else:
-            from fitlog.printable import printable
-
-            typer.echo(printable(format_judgement(judgement), keep="\n"))
+        outcome.exit_code = exit_code_of(judgement, inconclusive)
+        write_judgement(judgement, form, inconclusive)
         raise typer.Exit(outcome.exit_code)

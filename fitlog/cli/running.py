@@ -216,12 +216,13 @@ def run(
         ),
     ] = False,
     sync_every: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Take one batch of so many apart, to tell what its parts take; 0 takes none.",
+            help="Take one batch of so many apart, to tell what its parts take; 0 takes none."
+            "  [default: 50, at most ten a second]",
             rich_help_panel=_RECORD,
         ),
-    ] = 50,
+    ] = None,
     on_nan: Annotated[
         OnNan,
         typer.Option(

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fitlog.run_folder import PHASE_FILE, RUN_LOG
+
 
 def format_summary(record: dict[str, Any], folder: Path) -> str:
     """The figures of the record's results, if there are any, how long it took, and where it is."""
@@ -26,8 +28,8 @@ def format_summary(record: dict[str, Any], folder: Path) -> str:
 
 def format_next(folder: Path) -> str:
     """The commands that show or judge the run."""
-    log, fitlog = shlex.quote(f"{folder}/run.log"), _own_name()
-    phases = f"\n  {fitlog} phases {shlex.quote(str(folder))}" * (folder / "phases.jsonl").exists()
+    log, fitlog = shlex.quote(str(folder / RUN_LOG)), _own_name()
+    phases = f"\n  {fitlog} phases {shlex.quote(str(folder))}" * (folder / PHASE_FILE).exists()
     return f"""
 next:
   {fitlog} plot {log}{phases}

@@ -23,11 +23,12 @@ from fitlog.run.group import GroupEnd, Stream, launch_group
 from fitlog.run.launch import make_parent
 from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
-from fitlog.run.record import begin_record, write_record
+from fitlog.run.record import begin_record, end_record, write_record
 from fitlog.run.recorded import RunResult
 from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.worker import Task, format_task
+from fitlog.run_folder import RECORD, RUN_LOG
 
 
 def train_distributed(options: RunOptions) -> RunResult:
@@ -64,7 +65,7 @@ def train_distributed(options: RunOptions) -> RunResult:
     }
     record["status"] = "failed"
     try:
-        write_record(folder / "run.json", {**record, "status": "running"})
+        write_record(folder / RECORD, {**record, "status": "running"})
         command = [sys.executable, "-m", "fitlog.run.worker"]
         command.append(format_task(Task(options=options, folder=folder)))
         with ExitStack() as stack:
@@ -76,10 +77,8 @@ def train_distributed(options: RunOptions) -> RunResult:
         record["error"] = record["error"] or str(error)
         raise
     finally:
-        now = datetime.now(UTC)
-        record["end"] = now.isoformat(timespec="milliseconds")
-        record["seconds"] = (now - start).total_seconds()
-        write_record(folder / "run.json", record)
+        end_record(record, start)
+        write_record(folder / RECORD, record)
     return RunResult(folder=folder, record=record)
 
 
@@ -164,7 +163,7 @@ class _Logs:
         if member.role != "worker" or stream == "stderr":
             self._write("processes.log", f"{member}: ".encode() + line)
             return
-        self._write("run.log", line)
+        self._write(RUN_LOG, line)
         if self._shows_all or rank == 0:
             self._show(line.decode("utf-8", "replace"))
         if rank is None:

@@ -19,10 +19,11 @@ from typing import Any, Final
 from fitlog.run.fast import faster
 from fitlog.run.phase_file import PhaseFile
 from fitlog.run.phases import PhaseRecorder, Sink
-from fitlog.run.sampling import DEFAULT_EVERY, EngineSampler
+from fitlog.run.sampling import EngineSampler
 from fitlog.run.shadowing import shadowed
 from fitlog.run.trace import MakeRecorder, traced
 from fitlog.run.watch import Call, TimedCallbacks, Watch, batch_size, frequent
+from fitlog.run_folder import PHASE_FILE
 
 # What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).
 _METHODS: Final = {
@@ -35,15 +36,14 @@ _METHODS: Final = {
 }
 # The same of BaseModule.score.
 _EVALUATION_METHODS: Final = {"forward": "compute", "update_metric": "metric", "prepare": "data"}
-_DEFAULT_FILE: Final = "phases.jsonl"
 
 
 def fit(
     module: Any,
     train_data: Any,
     *args: Any,
-    phases: str | Path | Sink | None = _DEFAULT_FILE,
-    sync_every: int = DEFAULT_EVERY,
+    phases: str | Path | Sink | None = PHASE_FILE,
+    sync_every: int | None = None,
     fast: bool = False,
     trace: str | Path | None = None,
     **kwargs: Any,
@@ -54,9 +54,10 @@ def fit(
     there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
     is given each of them, or None to record nothing. Windows end where a Speedometer among the
     batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
-    waited for after each part, to tell what it truly takes, and once after an epoch's batches; 0
-    leaves both out. `fast` does the same with less work around it: see `fitlog.run.fast`. `trace`
-    is a file for a Chrome trace of the first 200 batches, or of the first minute.
+    waited for after each part, to tell what it truly takes, and once after an epoch's batches; None
+    is one of 50, at most ten times a second, and 0 leaves both out. `fast` does the same with less
+    work around it: see `fitlog.run.fast`. `trace` is a file for a Chrome trace of the first 200
+    batches, or of the first minute.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -85,8 +86,8 @@ def fit(
 @contextlib.contextmanager
 def instrument(
     *,
-    phases: str | Path | Sink = _DEFAULT_FILE,
-    sync_every: int = DEFAULT_EVERY,
+    phases: str | Path | Sink = PHASE_FILE,
+    sync_every: int | None = None,
     trace: str | Path | None = None,
 ) -> Iterator[None]:
     """Measure every `fit` of every module, as `fit` does, and every `score` beside them.
@@ -179,7 +180,7 @@ def _fit_recorded(
     args: Any,
     kwargs: Any,
     sink: Sink,
-    sync_every: int,
+    sync_every: int | None,
     make: MakeRecorder,
 ) -> None:
     call = Call("fit", args, kwargs)
@@ -257,8 +258,8 @@ def _prepares(module: Any, sparse_row_id_fn: Any) -> bool:
     return own or sparse_row_id_fn is not None
 
 
-def _sampler(recorder: PhaseRecorder, module: Any, every: int) -> EngineSampler | None:
-    if every < 1:
+def _sampler(recorder: PhaseRecorder, module: Any, every: int | None) -> EngineSampler | None:
+    if every == 0:
         return None
     import mxnet
 

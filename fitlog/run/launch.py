@@ -20,6 +20,7 @@ from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import pin_threads
 from fitlog.run.training import build_training
+from fitlog.run_folder import RUN_LOG
 
 
 def train(options: RunOptions) -> RunResult:
@@ -47,7 +48,7 @@ def train(options: RunOptions) -> RunResult:
         start=start,
         folder=Path.cwd(),
     )
-    with locked(folder / "run.log"):
+    with locked(folder / RUN_LOG):
         return run_recorded(training, options, folder, record, start)
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from fitlog.errors import OutputError, SettingError
-from fitlog.run.record import begin_record, write_record
+from fitlog.run.record import begin_record, end_record, write_record
+from fitlog.run_folder import RECORD, RUN_LOG
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 Target = str | os.PathLike[str] | TextIO | Logger
@@ -91,7 +92,7 @@ class _Folder:
     """`run.log` and `run.json`."""
 
     def __init__(self, folder: Path, arguments: Mapping[str, Any]) -> None:
-        log = folder / "run.log"
+        log = folder / RUN_LOG
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Line by line: what was written is there, however the process ends.
@@ -103,7 +104,7 @@ class _Folder:
         except OSError as error:
             raise OutputError(f"cannot make {log}: {error.strerror}") from error
         self._log = _File(self._file, str(log))
-        self._path = folder / "run.json"
+        self._path = folder / RECORD
         self._start = datetime.now(UTC)
         self._record = begin_record(
             name=folder.resolve().name,
@@ -121,14 +122,8 @@ class _Folder:
     def close(self, status: str, error: str | None, results: Mapping[str, float | None]) -> None:
         with contextlib.suppress(OSError):  # each line was flushed: what fails here has been told
             self._file.close()
-        end = datetime.now(UTC)
-        self._record.update(
-            status=status,
-            error=error,
-            end=end.isoformat(timespec="milliseconds"),
-            seconds=(end - self._start).total_seconds(),
-            results=dict(results),
-        )
+        self._record.update(status=status, error=error, results=dict(results))
+        end_record(self._record, self._start)
         self._write_record()
 
     def _write_record(self) -> None:

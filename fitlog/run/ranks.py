@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.errors import LogError
-from fitlog.phase_records import read_records
+from fitlog.phase_records import Record, read_records
 from fitlog.run.worker import PARAMETERS
 
 # A rank that takes longer for a batch than the median of ranks by more than this is a straggler.
@@ -98,21 +97,19 @@ def find_stragglers(ranks: Sequence[RankResult]) -> list[int] | None:
     return [rank for rank, seconds in own.items() if seconds > most]
 
 
-def _read_windows(path: Path) -> list[dict[str, Any]]:
+def _read_windows(path: Path) -> list[Record]:
     """The training windows of a rank; none where its phases are on another machine."""
-    try:
-        records = read_records(path)
-    except LogError:
+    if not path.exists():
         return []
-    return [window for window in records.windows if window["split"] == "train"]
+    return [r for r in read_records(path).windows if r.get("split", "train") == "train"]
 
 
-def _own_seconds(windows: Iterable[dict[str, Any]]) -> float | None:
+def _own_seconds(windows: Iterable[Record]) -> float | None:
     computing: list[float] = []
     fetching: list[float] = []
     for window in windows:
         fetching.append(window["phases"]["data"] / window["batches"])
-        measured = window.get("measured", {})
+        measured = window["measured"]
         if measured.get("batches"):
             computing.append(sum(measured.get(part, 0.0) for part in _OWN) / measured["batches"])
     if len(computing) < _LEAST_MEASURED:

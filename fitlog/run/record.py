@@ -12,15 +12,14 @@ import json
 import os
 import platform
 import subprocess
-import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.errors import TrainingError
+from fitlog.machine import describe_machine
 from fitlog.run.durable import sync_folder, write_whole
+from fitlog.run_folder import SCHEMA
 
-SCHEMA: Final = 1
 _DISTRIBUTIONS: Final = ("mxfitlog", "mxnet", "numpy")
 _GIT_SECONDS: Final = 5
 # What changes how fast MXNet runs, and what its sums come to in the last digits.
@@ -59,6 +58,13 @@ def begin_record(
     }
 
 
+def end_record(record: dict[str, Any], start: datetime) -> None:
+    """Note in the record that the run, begun at `start`, ends now."""
+    end = datetime.now(UTC)
+    record["end"] = end.isoformat(timespec="milliseconds")
+    record["seconds"] = (end - start).total_seconds()
+
+
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write the record so that a reader sees the old one or the new one, never half of it.
 
@@ -78,27 +84,6 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
         _write_over(path, content)
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """The record of the run in the folder.
-
-    Raises:
-        TrainingError: there is none, or none of this schema.
-    """
-    path = folder / "run.json"
-    try:
-        record = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise TrainingError(f"{folder} is no run's folder: there is no run.json in it") from None
-    except OSError as error:
-        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise TrainingError(f"{path} is no record of a run: {error}") from None
-    schema = record.get("schema") if isinstance(record, dict) else None
-    if schema != SCHEMA:
-        raise TrainingError(f"{path} is no record that this fitlog reads: its schema is {schema}")
-    return dict(record)
-
-
 def describe_versions() -> dict[str, str | None]:
     """Versions of Python and of the distributions that matter; None for one not installed."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
@@ -115,10 +100,8 @@ def describe_host() -> dict[str, Any]:
     return {
         "name": platform.node(),
         "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cpu": _cpu_model(),
+        **describe_machine(),
         "cpus": os.cpu_count(),
-        "cpus_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "environment": {
             name: value
             for name, value in sorted(os.environ.items())
@@ -161,15 +144,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def _cpu_model() -> str:
-    if sys.platform == "linux":
-        try:
-            with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
-                for line in file:
-                    if line.startswith("model name"):
-                        return line.partition(":")[2].strip()
-        except OSError:
-            pass
-    return platform.processor() or platform.machine()

@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.nans import NanWatch
 from fitlog.run.progress import shown_progress
-from fitlog.run.record import write_record
+from fitlog.run.record import end_record, write_record
 from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions
 from fitlog.run.stopping import Stop, StoppedError, stoppable
 from fitlog.run.training import Training
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,14 @@ def run_recorded(
         SIGTERM did.
     """
     try:
-        write_record(folder / "run.json", record)
+        write_record(folder / RECORD, record)
         with (
             shown_progress(folder, options, training.data.batches_per_epoch) as show,
-            captured_log(folder / "run.log", show),
+            captured_log(folder / RUN_LOG, show),
             stoppable(_say) as stop,
         ):
             _train(training, options, folder, record, stop)
-        record["results"] = read_results(folder / "run.log")
+        record["results"] = read_results(folder / RUN_LOG)
         record["status"] = "finished"
     except KeyboardInterrupt as error:
         record["status"] = "interrupted"
@@ -65,10 +66,8 @@ def run_recorded(
             f"the training failed: {record['error']} (its log: {folder}/run.log)"
         ) from error
     finally:
-        end = datetime.now(UTC)
-        record["end"] = end.isoformat(timespec="milliseconds")
-        record["seconds"] = (end - start).total_seconds()
-        _write_end(folder / "run.json", record)
+        end_record(record, start)
+        _write_end(folder / RECORD, record)
     return RunResult(folder=folder, record=record)
 
 
@@ -85,7 +84,7 @@ def _train(
         training.module,
         checkpoint_prefix(options, folder),
         run=record["start"],
-        log=folder / "run.log",
+        log=folder / RUN_LOG,
         period=options.save_period,
     )
     training.data.train.after_epoch = checkpointer.complete
@@ -101,7 +100,7 @@ def _train(
         fit(
             training.module,
             training.data.train,
-            phases=folder / "phases.jsonl",
+            phases=folder / PHASE_FILE,
             sync_every=options.sync_every,
             trace=options.trace,
             fast=options.fast,

@@ -21,12 +21,13 @@ from fitlog.run.checkpoints import find_checkpoint
 from fitlog.run.durable import remove_drafts, sync_file, sync_folder, write_whole
 from fitlog.run.fingerprint import describe_data
 from fitlog.run.locking import locked
-from fitlog.run.record import describe_host, describe_versions, read_record
+from fitlog.run.record import describe_host, describe_versions
 from fitlog.run.recorded import RunResult, checkpoint_prefix, run_recorded
 from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import VARIABLE, pin_threads
 from fitlog.run.training import build_training
+from fitlog.run_folder import PHASE_FILE, RUN_LOG, read_record
 
 
 def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], None]) -> RunResult:
@@ -42,7 +43,7 @@ def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], 
     """
     start = datetime.now(UTC)
     read_record(folder)  # a folder without a run must not get a log
-    log = folder / "run.log"
+    log = folder / RUN_LOG
     with locked(log):
         record = read_record(folder)
         options = _options(folder, record, num_epochs)
@@ -69,7 +70,7 @@ def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], 
             say("no epoch has a checkpoint: beginning anew")
         if kept := cut_log(log, checkpoint.log_bytes if checkpoint else 0):
             say(f"the lines of what was not finished are now in {kept.name}")
-        drop_half_line(folder / "phases.jsonl")
+        drop_half_line(folder / PHASE_FILE)
         _note_resumption(record, options, start, done)
         return run_recorded(training, options, folder, record, start)
 

@@ -8,6 +8,7 @@ every n-th batch the engine is drained first, and after each part; the others ru
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from fitlog.run.phases import PhaseRecorder
 from fitlog.run.shadowing import shadowed
 
 DEFAULT_EVERY: Final = 50
+# Where nobody says how often: waiting takes a batch of a small network twice as long.
+_LEAST_SECONDS: Final = 0.1
 # What forward_backward consists of (base_module.py, BaseModule.forward_backward).
 _PARTS: Final = ("forward", "backward")
 
@@ -22,32 +25,39 @@ _PARTS: Final = ("forward", "backward")
 class EngineSampler:
     """Times the parts of every n-th batch of a fit; `end_batch` must be called after each.
 
+    Where `every` is None, that is every 50th, but not one within a tenth of a second of the last.
+
     The window's record has the sums: 'batches', and the seconds of 'forward', 'backward', 'update',
     'metric'; of a module whose `forward_backward` calls neither of the two, 'compute' is what both
     take. Between those batches nothing stands in the way of the module's methods.
     """
 
     def __init__(
-        self, recorder: PhaseRecorder, module: Any, every: int, wait: Callable[[], None]
+        self, recorder: PhaseRecorder, module: Any, every: int | None, wait: Callable[[], None]
     ) -> None:
         self._recorder = recorder
         self._module = module
-        self._every = every
+        self._every = DEFAULT_EVERY if every is None else every
+        self._least_seconds = _LEAST_SECONDS if every is None else 0.0
         self._wait = wait
         self._batches = 0
+        self._is_sampling = False
         self._sampled = contextlib.ExitStack()
         self._drained = recorder.clock()
+        self._sampled_at = -math.inf
         self._drain = recorder.timed("pending", wait)
 
     def end_batch(self) -> None:
         """A batch is done: see whether the next one is to be taken apart."""
         self._batches += 1
         place = self._batches % self._every
-        if place == 0:
-            self._sampled.close()
-            self._drained = self._recorder.clock()
+        if place == 0 and self._is_sampling:
+            self.close()
+            self._drained = self._sampled_at = self._recorder.clock()
         if place == self._every - 1:
-            self._begin_sample()
+            since = self._recorder.clock() - self._sampled_at
+            if since >= self._least_seconds:
+                self._begin_sample()
 
     def end_epoch(self) -> None:
         """The epoch's batches are done, and their lines logged: wait for what is left of them."""
@@ -60,10 +70,12 @@ class EngineSampler:
         self._drained = self._recorder.clock()
 
     def close(self) -> None:
-        """The fit is over."""
+        """Take nothing apart any more."""
+        self._is_sampling = False
         self._sampled.close()
 
     def _begin_sample(self) -> None:
+        self._is_sampling = True
         module = self._module
         whole = {
             name: self._recorder.timed(phase, self._apart(part, getattr(module, name)))

@@ -19,7 +19,8 @@ from typing import Any, Final
 from fitlog.errors import FitlogError, TrainingError
 from fitlog.run.capture import Ending, run_captured
 from fitlog.run.folders import check_name, new_folder
-from fitlog.run.record import begin_record, write_record
+from fitlog.run.record import begin_record, end_record, write_record
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG
 
 _HOOK: Final = Path(__file__).parent / "hook"
 _STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM)
@@ -96,25 +97,22 @@ def _run(
         name=name, command=sys.argv, arguments=arguments, start=start, folder=source
     )
     record |= {"exit_code": None, "signal": None}
-    write_record(folder / "run.json", record)
+    write_record(folder / RECORD, record)
     environment = _measured(folder) if is_script else os.environ
     try:
-        ending = run_captured(words, folder / "run.log", environment)
+        ending = run_captured(words, folder / RUN_LOG, environment)
     except OSError as error:
         record["status"] = "failed"
         record["error"] = f"cannot run {words[0]}: {error.strerror}"
-        write_record(folder / "run.json", record)
+        end_record(record, start)
+        write_record(folder / RECORD, record)
         raise TrainingError(record["error"]) from None
-    end = datetime.now(UTC)
-    record |= {
-        **_how(ending),
-        "end": end.isoformat(timespec="milliseconds"),
-        "seconds": (end - start).total_seconds(),
-    }
-    write_record(folder / "run.json", record)
+    record |= _how(ending)
+    end_record(record, start)
+    write_record(folder / RECORD, record)
     if ending.log_error is None:
-        record["results"] = _results(folder / "run.log")
-        write_record(folder / "run.json", record)
+        record["results"] = _results(folder / RUN_LOG)
+        write_record(folder / RECORD, record)
     elif ending.shell_code == 0:
         raise TrainingError(record["error"])
     return ScriptResult(folder=folder, record=record, exit_code=ending.shell_code)
@@ -126,7 +124,7 @@ def _measured(folder: Path) -> Mapping[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "FITLOG_PHASES": str(folder.resolve() / "phases.jsonl"),
+        "FITLOG_PHASES": str(folder.resolve() / PHASE_FILE),
     }
 
 

@@ -67,7 +67,7 @@ class RunOptions:
     hang_seconds: float | None = None
     disp_batches: int = 5
     fast: bool = False
-    sync_every: int = 50
+    sync_every: int | None = None
     on_nan: str = "warn"
     monitor: int = 0
     model_prefix: Path | None = None
@@ -148,7 +148,7 @@ def check_options(options: RunOptions) -> None:
     ):
         _require_at_least(name, number, 1)
     _require_at_least("monitor", options.monitor, 0)
-    _require_at_least("sync-every", options.sync_every, 0)
+    _require_at_least("sync-every", options.sync_every or 0, 0)
     if any(gpu < 0 for gpu in options.gpus) or len(set(options.gpus)) < len(options.gpus):
         raise TrainingError(f"--gpus {_joined(options.gpus)}: must be different numbers from 0 on")
     if not 0 <= options.seed < 2**31:

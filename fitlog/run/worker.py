@@ -22,6 +22,7 @@ from typing import Any, Final, NoReturn
 
 from fitlog.errors import FitlogError
 from fitlog.run.settings import RunOptions
+from fitlog.run_folder import RUN_LOG
 
 # The last line of a worker's log: ranks that were kept in step have the same parameters.
 PARAMETERS: Final = "Parameters sha256="
@@ -91,7 +92,7 @@ def train_rank(mx: Any, task: Task) -> None:
         training.module,
         checkpoint_prefix(options, task.folder),
         run="",
-        log=task.folder / "run.log",
+        log=task.folder / RUN_LOG,
         period=options.save_period,
     )
     fit(

@@ -1,0 +1,72 @@
+"""`fitlog compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitlog.choices import ComparisonFormat
+from fitlog.cli.app import require_one_stdin, require_other_file
+from fitlog.endings import user_errors
+
+
+def compare(
+    logs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Runs' folders, logs or globs, or -."),
+    ],
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="What to compare with.  [default: the first]"),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="The metric whose rise is timed.  [default: validated accuracy]"),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Time until this value of it.  [default: the best that all reach]"),
+    ] = None,
+    better: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=higher|lower",
+            help="Which values of a metric are better; may be given several times.",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Draw the runs over each other: .png, .svg or .pdf."),
+    ] = None,
+    form: Annotated[ComparisonFormat, typer.Option("--format")] = ComparisonFormat.TEXT,
+) -> None:
+    """Compare runs: settings that differ, throughput, time to accuracy, metrics, phases.
+
+    It judges nothing, and ends with 0 whatever differs; `fitlog check` is for that.
+    """
+    with user_errors():
+        from fitlog.compare import compare as compare_runs
+        from fitlog.compare_formats import format_comparison
+        from fitlog.compared import find_runs
+        from fitlog.options import directions
+
+        named = [*logs, *([] if baseline is None else [baseline])]
+        require_one_stdin(logs if baseline in logs else named)
+        if picture is not None:
+            files = [log for log in find_runs(named) if isinstance(log, (str, Path))]
+            require_other_file(picture, files)
+        comparison = compare_runs(
+            *logs,
+            baseline=baseline,
+            metric=metric,
+            target=target,
+            better=directions("--better", better or []),
+        )
+        if picture is not None:
+            from fitlog.compare_plots import plot_comparison
+            from fitlog.plots import save_figure
+
+            save_figure(plot_comparison(comparison), picture)
+        typer.echo(format_comparison(comparison, form.value), nl=False)

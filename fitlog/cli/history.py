@@ -1,0 +1,189 @@
+"""`fitlog history`: the ledger of past runs, kept and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitlog.cli.app import Logs, require_one_stdin
+from fitlog.endings import user_errors
+
+history = typer.Typer(
+    help="Keep the runs that new ones are judged against (fitlog check --history).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+LedgerFile = Annotated[Path, typer.Argument(metavar="LEDGER", help="The file, one run a line.")]
+Metric = Annotated[str, typer.Option(help="pace, throughput, time_cost, or a metric of epochs.")]
+Better = Annotated[
+    str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
+]
+Series = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only the runs that were added under this name.")
+]
+
+
+@history.command()
+def add(
+    ledger: LedgerFile,
+    logs: Logs,
+    series: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Keeps trainings apart whose logs look the same."),
+    ] = None,
+    warmup: Annotated[
+        str, typer.Option(metavar="auto|N", help="Windows to drop from each run.")
+    ] = "auto",
+    note: Annotated[str, typer.Option(help="Anything to be remembered of these runs.")] = "",
+) -> None:
+    """Add runs to the ledger, in the order given."""
+    with user_errors():
+        from datetime import UTC, datetime
+
+        from fitlog.ledger import add_entries
+        from fitlog.options import number_of_windows
+        from fitlog.past import make_entry
+        from fitlog.printable import printable
+        from fitlog.readings import read_run
+        from fitlog.run_folder import RECORD
+        from fitlog.sources import find_logs
+
+        require_one_stdin(logs)
+        entries = [
+            make_entry(
+                read_run(source),
+                added=datetime.now(UTC),
+                series=series,
+                warm_up=number_of_windows(warmup),
+                note=note,
+            )
+            for source in find_logs(logs)
+        ]
+        add_entries(ledger, entries)
+        for entry in entries:
+            typer.echo(printable(f"added run {entry.id}: {entry.log}"))
+            if "pace" not in entry.measures:
+                typer.echo("  it holds no speeds: only metrics and times can be judged by it")
+            if entry.like_source != RECORD:
+                typer.echo("  no run.json tells where it ran: this machine is assumed")
+
+
+@history.command("list")
+def list_runs(ledger: LedgerFile) -> None:
+    """List the runs, a line each, and what was accepted."""
+    with user_errors():
+        from fitlog.ledger import read_ledger
+        from fitlog.printable import printable
+        from fitlog.timeline import format_list
+
+        typer.echo(printable(format_list(read_ledger(ledger)), keep="\n"))
+
+
+@history.command()
+def show(
+    ledger: LedgerFile,
+    metric: Metric = "pace",
+    better: Better = None,
+    series: Series = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw a picture as well: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """Show the runs in their order, the levels they held and where these changed."""
+    with user_errors():
+        from fitlog.ledger import read_ledger
+        from fitlog.measures import find_measure
+        from fitlog.printable import printable
+        from fitlog.timeline import find_timelines, format_timeline, only_timeline
+
+        held = read_ledger(ledger)
+        timelines = find_timelines(held, find_measure(metric, better), series=series)
+        text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
+        typer.echo(printable("\n".join([text, *held.doubts]), keep="\n"))
+        if plot is not None:
+            from fitlog.history_plot import plot_timeline
+            from fitlog.plots import save_figure
+
+            save_figure(plot_timeline(only_timeline(timelines)), plot)
+            typer.echo(f"wrote {printable(str(plot))}")
+
+
+@history.command()
+def accept(
+    ledger: LedgerFile,
+    run: Annotated[
+        str | None, typer.Argument(help="The first run of the new level.  [default: the last one]")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why the new level is right.")] = "",
+) -> None:
+    """Accept a change of level: what comes is judged against the runs from this one on."""
+    with user_errors():
+        from datetime import UTC, datetime
+
+        from fitlog.errors import BaselineError, SettingError
+        from fitlog.ledger import Acceptance, read_ledger
+        from fitlog.ledger import accept as write_acceptance
+        from fitlog.past import who
+
+        if not reason.strip():
+            raise SettingError("--reason is missing: say why the new level is right")
+        held = read_ledger(ledger)
+        if not held.entries:
+            raise BaselineError(f"{ledger} holds no run whose level could be accepted")
+        entry = held.entries[-1] if run is None else held.find(run)
+        added = datetime.now(UTC).isoformat(timespec="seconds")
+        write_acceptance(ledger, Acceptance(run=entry.id, reason=reason, added=added, by=who()))
+        typer.echo(f"from run {entry.id} on, a new level holds")
+
+
+@history.command()
+def prune(
+    ledger: LedgerFile,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Keep the last N runs of each series.")
+    ] = None,
+    run: Annotated[list[str] | None, typer.Option(metavar="RUN", help="Remove this run.")] = None,
+) -> None:
+    """Remove runs from the ledger."""
+    with user_errors():
+        from fitlog.errors import SettingError
+        from fitlog.ledger import prune as remove_runs
+        from fitlog.past import choose_pruned
+
+        if (keep is None) == (not run):
+            raise SettingError("say either --keep N or --run RUN: what to remove")
+        removed = remove_runs(ledger, lambda held: choose_pruned(held, keep=keep, runs=run or ()))
+        typer.echo(f"removed {len(removed)} runs")
+
+
+@history.command()
+def export(
+    ledger: LedgerFile,
+    metric: Metric = "pace",
+    better: Better = None,
+    series: Series = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file.  [default: standard output]")
+    ] = None,
+) -> None:
+    """Write one series as CSV, which Apache Otava reads as well."""
+    with user_errors():
+        from fitlog.errors import OutputError
+        from fitlog.ledger import read_ledger
+        from fitlog.measures import find_measure
+        from fitlog.timeline import find_timelines, format_csv, only_timeline
+
+        measure = find_measure(metric, better)
+        found = find_timelines(read_ledger(ledger), measure, series=series)
+        text = format_csv(only_timeline(found))
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {output}: {error.strerror}") from None
+        typer.echo(f"wrote {output}")

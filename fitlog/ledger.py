@@ -1,0 +1,278 @@
+"""The ledger: what past runs measured, a line of JSON each, in a file that is only added to.
+
+Lines are appended whole, under a lock, so that several CI jobs can share one file; a line that a
+crash cut short is skipped, and that is said. `docs/history.md` describes the format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fitlog.errors import BaselineError
+from fitlog.stats import Pace
+from fitlog.usage import Usage
+
+SCHEMA: Final = 1
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A run in the ledger.
+
+    `id` is told from what was measured: the same log has the same one. `like` is the fingerprint,
+    `like_source` where it comes from. `measures` are its `Pace`s by name, on the scale of
+    logarithms, of metrics the value itself and the epoch.
+    """
+
+    id: str
+    added: str
+    by: str
+    log: str
+    like: dict[str, str]
+    like_source: str
+    commit: str
+    start: str
+    measures: dict[str, Document]
+    usage: Usage | None
+    doubts: tuple[str, ...]
+    note: str
+
+    @property
+    def date(self) -> str:
+        """When it was run, or else added: to the minute."""
+        return (self.start or self.added)[:16].replace("T", " ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """That from the run `run` on a new level holds, and why."""
+
+    run: str
+    reason: str
+    added: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What a ledger's file holds; `doubts` name the lines that could not be read."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    acceptances: tuple[Acceptance, ...]
+    doubts: tuple[str, ...]
+
+    def find(self, run: str) -> Entry:
+        """The run whose id begins so.
+
+        Raises:
+            BaselineError: there is none, or several.
+        """
+        found = [entry for entry in self.entries if run and entry.id.startswith(run)]
+        if len(found) != 1:
+            known = ", ".join(entry.id for entry in self.entries[-5:])
+            some = f"{len(found)} runs have" if found else "no run has"
+            raise BaselineError(
+                f"{self.name}: {some} an id that begins with {run!r}; known: {known}"
+            )
+        return found[0]
+
+
+def read_ledger(path: str | os.PathLike[str]) -> Ledger:
+    """The whole ledger.
+
+    Raises:
+        BaselineError: it is missing, cannot be read, or is written by a newer fitlog.
+    """
+    name = os.fspath(path)
+    try:
+        with _locked(Path(path), os.O_RDONLY) as file:
+            text = _read_all(file)
+    except FileNotFoundError:
+        raise BaselineError(
+            f"there is no ledger {name}: make one with fitlog history add {name} LOG..."
+        ) from None
+    except OSError as error:
+        raise BaselineError(f"cannot read the ledger {name}: {error.strerror}") from None
+    return _parse(name, text)
+
+
+def add_entries(path: str | os.PathLike[str], entries: Sequence[Entry]) -> None:
+    """Append runs; a ledger that is missing is made.
+
+    Raises:
+        BaselineError: one of them is there already. OSError: the file cannot be written.
+    """
+
+    def refuse_known(ledger: Ledger) -> None:
+        known = {entry.id: entry for entry in ledger.entries}
+        for entry in entries:
+            if entry.id in known:
+                there = known[entry.id]
+                raise BaselineError(
+                    f"{entry.log} is in {ledger.name} already: run {entry.id}, added {there.added}"
+                )
+            known[entry.id] = entry
+
+    documents = [{"schema": SCHEMA, "kind": "run", **asdict(entry)} for entry in entries]
+    _append(Path(path), documents, refuse_known)
+
+
+def accept(path: str | os.PathLike[str], acceptance: Acceptance) -> None:
+    """Write down that a new level holds.
+
+    Raises:
+        BaselineError: there is no such run. OSError: the file cannot be written.
+    """
+    document = {"schema": SCHEMA, "kind": "accept", **asdict(acceptance)}
+
+    def require_run(ledger: Ledger) -> None:
+        ledger.find(acceptance.run)
+
+    _append(Path(path), [document], require_run)
+
+
+def prune(path: str | os.PathLike[str], choose: Callable[[Ledger], Sequence[Entry]]) -> list[Entry]:
+    """Remove the runs that `choose` names, and give them; the others are written to a new file.
+
+    Raises:
+        BaselineError: the ledger cannot be read. OSError: it cannot be written.
+    """
+    target = Path(path)
+    with _locked(target, os.O_RDWR) as file:
+        text = _read_all(file)
+        removed = list(choose(_parse(os.fspath(path), text)))
+        gone = {entry.id for entry in removed}
+        kept = [line for line in text.splitlines() if not _is_of(line, gone)]
+        draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        try:
+            draft.write_bytes(b"".join(line + b"\n" for line in kept))
+            draft.chmod(os.fstat(file).st_mode & 0o777)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+    return removed
+
+
+def pace_document(pace: Pace) -> Document:
+    """A pace as the ledger keeps it."""
+    return asdict(pace)
+
+
+def pace_of(document: Document) -> Pace:
+    """A pace as it was kept."""
+    return Pace(**document)
+
+
+def _append(path: Path, documents: Sequence[Document], allow: Callable[[Ledger], None]) -> None:
+    """Append lines if `allow` does not object to what is there: all of them, or none."""
+    with _locked(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as file:
+        text = _read_all(file)
+        allow(_parse(str(path), text))
+        lines = [json.dumps(document, ensure_ascii=False) for document in documents]
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        if text and not text.endswith(b"\n"):  # a line that was cut short stays a line of its own
+            data = b"\n" + data
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+            os.fsync(file)
+        except OSError:
+            os.ftruncate(file, len(text))
+            raise
+
+
+@contextlib.contextmanager
+def _locked(path: Path, flags: int) -> Iterator[int]:
+    """The file, open, and nobody else's until the end; readers share it among each other."""
+    import fcntl
+
+    kind = fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX
+    while True:
+        file = os.open(path, flags, 0o666)
+        try:
+            fcntl.flock(file, kind)
+            # While this waited, the file may have been pruned, that is replaced.
+            if _is_still(path, file):
+                yield file
+                return
+        finally:
+            os.close(file)
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _read_all(file: int) -> bytes:
+    pieces = []
+    while piece := os.read(file, 1 << 20):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _parse(name: str, text: bytes) -> Ledger:
+    entries: list[Entry] = []
+    acceptances: list[Acceptance] = []
+    doubts: list[str] = []
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+            schema = document["schema"]
+            if isinstance(schema, int) and schema > SCHEMA:
+                raise BaselineError(
+                    f"{name}, line {number}: is of schema {schema}, and this fitlog knows {SCHEMA}:"
+                    " upgrade it"
+                )
+            if document["kind"] == "run":
+                entries.append(_entry(document))
+            elif document["kind"] == "accept":
+                acceptances.append(
+                    Acceptance(**{key: str(document[key]) for key in Acceptance.__slots__})
+                )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            doubts.append(f"line {number} of {name} cannot be read, and was skipped")
+    return Ledger(
+        name=name,
+        entries=tuple(entries),
+        acceptances=tuple(acceptances),
+        doubts=tuple(doubts),
+    )
+
+
+def _entry(document: Document) -> Entry:
+    fields = {key: document[key] for key in Entry.__slots__}
+    for measured in fields["measures"].values():
+        numbers = asdict(pace_of(measured)) if "pace" in measured else measured
+        if not all(math.isfinite(number) for number in numbers.values()):
+            raise ValueError(measured)
+        if "pace" not in measured:
+            measured["value"], measured["epoch"] = float(measured["value"]), int(measured["epoch"])
+    if not all(isinstance(value, str) for value in fields["like"].values()):
+        raise TypeError(fields["like"])
+    usage = fields["usage"]
+    fields["usage"] = None if usage is None else Usage(**usage)
+    fields["doubts"] = tuple(fields["doubts"])
+    return Entry(**fields)
+
+
+def _is_of(line: bytes, gone: set[str]) -> bool:
+    """Whether a line is of one of these runs, or tells of it."""
+    try:
+        document = json.loads(line)
+        return document.get("id", document.get("run")) in gone
+    except (ValueError, AttributeError):
+        return False

@@ -1,0 +1,308 @@
+"""`fitlog history` and `fitlog check --history` as commands: messages, exit codes, files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fitlog.ledger import read_ledger
+from fitlog.measures import PACE_MEASURE
+from fitlog.timeline import find_timelines
+from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
+from support import Fitlog
+
+BUSY = "is set aside: its windows scatter"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A ledger of 12 runs at 1000 samples/sec."""
+    logs = write_logs(tmp_path / "logs", levels_around(1000, 12, spread=0.006))
+    return make_ledger(tmp_path, logs)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_run_is_added_checked_shown_and_exported(tmp_path: Path, fitlog: Fitlog) -> None:
+    (log,) = write_logs(tmp_path / "new", [1000.0], seed=900)
+
+    checked = fitlog("check", log, "--history", "ledger.jsonl")
+    added = fitlog("history", "add", "ledger.jsonl", log, "--note", "after the upgrade")
+    listed = fitlog("history", "list", "ledger.jsonl")
+    shown = fitlog("history", "show", "ledger.jsonl", "--plot", "out.png")
+    exported = fitlog("history", "export", "ledger.jsonl", "-o", "out.csv")
+
+    assert checked.returncode == 0
+    assert checked.stdout.startswith("pass: the candidate is ")
+    assert "the level of the last 12 of 12 runs" in checked.stdout
+    assert added.stdout.startswith("added run ")
+    assert "after the upgrade" in listed.stdout
+    assert "ledger.jsonl: 13 runs" in listed.stdout
+    assert "samples/sec, held by 13 runs" in shown.stdout
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert exported.returncode == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 13
+    assert float(rows[-1]["pace"]) == pytest.approx(1000, rel=0.02)
+    assert all(int(row["time"]) > 1.7e9 for row in rows)
+
+
+def test_a_change_of_level_is_drawn_where_it_happened(tmp_path: Path, fitlog: Fitlog) -> None:
+    levels = [*levels_around(1000, 10, spread=0.005), *levels_around(900, 6, spread=0.005)]
+    logs = write_logs(tmp_path / "logs", levels)
+    fitlog("history", "add", "ledger.jsonl", *logs)
+
+    lines = fitlog("history", "show", "ledger.jsonl").stdout.splitlines()
+
+    assert "held by 10 runs" in lines[1]
+    assert "held by 6 runs, -10." in lines[2] or "held by 6 runs, -9." in lines[2]
+    assert lines[13].endswith("change of level")
+    assert len(lines) == 1 + 2 + 16 + 1
+
+
+def test_a_picture_shows_runs_levels_and_changes(tmp_path: Path, fitlog: Fitlog) -> None:
+    from fitlog.history_plot import plot_timeline
+
+    levels = [*levels_around(1000, 10, spread=0.005), *levels_around(900, 6, spread=0.005)]
+    logs = write_logs(tmp_path / "logs", levels)
+    logs += write_logs(tmp_path / "logs", [500.0], name="noisy", noise=0.3)
+    fitlog("history", "add", "ledger.jsonl", *logs)
+
+    (timeline,) = find_timelines(read_ledger(tmp_path / "ledger.jsonl"), PACE_MEASURE)
+    (axes,) = plot_timeline(timeline).axes
+
+    legend = axes.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["run", "set aside", "level"]
+    assert axes.get_ylabel() == "samples/sec"
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == list(range(1, 17))
+    assert np.asarray(axes.lines[1].get_xdata()).tolist() == [17]
+    (change,) = axes.texts
+    assert float(change.get_text().rstrip("%")) == pytest.approx(-10, abs=1.5)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_regression_is_accepted_with_a_reason(tmp_path: Path, fitlog: Fitlog) -> None:
+    slow = write_logs(tmp_path / "slow", [900.0, 902.0], seed=800)
+
+    before = fitlog("check", slow[1], "--history", "ledger.jsonl")
+    fitlog("history", "add", "ledger.jsonl", slow[0])
+    silent = fitlog("history", "accept", "ledger.jsonl")
+    accepted = fitlog("history", "accept", "ledger.jsonl", "--reason", "encrypted data")
+    after = fitlog("check", slow[1], "--history", "ledger.jsonl")
+
+    assert before.returncode == 1
+    assert (silent.returncode, silent.stderr) == (
+        2,
+        "fitlog: --reason is missing: say why the new level is right\n",
+    )
+    assert accepted.returncode == 0
+    assert after.returncode == 0
+    assert "encrypted data" in fitlog("history", "list", "ledger.jsonl").stdout
+    assert "accepted: encrypted data" in fitlog("history", "show", "ledger.jsonl").stdout
+
+
+def test_old_runs_and_bad_ones_are_pruned(ledger: Path, fitlog: Fitlog) -> None:
+    runs = [entry.id for entry in read_ledger(ledger).entries]
+
+    one = fitlog("history", "prune", "ledger.jsonl", "--run", runs[5])
+    old = fitlog("history", "prune", "ledger.jsonl", "--keep", "4")
+
+    assert (one.stdout, old.stdout) == ("removed 1 runs\n", "removed 7 runs\n")
+    assert [entry.id for entry in read_ledger(ledger).entries] == runs[8:]
+
+
+def test_pruning_must_be_told_what_and_keeps_accepted_levels(ledger: Path, fitlog: Fitlog) -> None:
+    run = read_ledger(ledger).entries[5].id
+    fitlog("history", "accept", "ledger.jsonl", run, "--reason", "because")
+
+    nothing = fitlog("history", "prune", "ledger.jsonl")
+    accepted = fitlog("history", "prune", "ledger.jsonl", "--run", run)
+
+    assert nothing.returncode == 2
+    assert "either --keep N or --run RUN" in nothing.stderr
+    assert accepted.returncode == 2
+    assert "begins a level that was accepted (because)" in accepted.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_run_is_added_once(tmp_path: Path, fitlog: Fitlog) -> None:
+    done = fitlog("history", "add", "ledger.jsonl", tmp_path / "logs" / "old-03.log")
+
+    assert done.returncode == 2
+    assert "already: run" in done.stderr
+
+
+@pytest.mark.usefixtures("ledger")
+def test_several_series_are_shown_and_exported_one_at_a_time(
+    tmp_path: Path, fitlog: Fitlog
+) -> None:
+    (log,) = write_logs(tmp_path / "other", [50.0], seed=700)
+    fitlog("history", "add", "ledger.jsonl", log, "--series", "big")
+
+    assert fitlog("history", "show", "ledger.jsonl").stdout.count("held by") == 2
+    refused = fitlog("history", "export", "ledger.jsonl")
+    assert refused.returncode == 2
+    assert "there are 2 series, name one with --series" in refused.stderr
+    one = fitlog("history", "export", "ledger.jsonl", "--series", "big")
+    assert len(one.stdout.splitlines()) == 2
+    none = fitlog("history", "show", "ledger.jsonl", "--series", "small")
+    assert none.returncode == 2
+    assert "no run of the series 'small'" in none.stderr
+
+
+def test_a_run_without_speeds_is_added_and_that_is_said(tmp_path: Path, fitlog: Fitlog) -> None:
+    (tmp_path / "a.log").write_text("Epoch[0] Validation-accuracy=0.900000\n")
+    (tmp_path / "b.log").write_text("hello\n")
+
+    added = fitlog("history", "add", "ledger.jsonl", "a.log")
+    refused = fitlog("history", "add", "ledger.jsonl", "b.log")
+
+    assert added.returncode == 0
+    assert "it holds no speeds" in added.stdout
+    assert refused.returncode == 2
+    assert "nothing to keep (b.log)" in refused.stderr
+
+
+def test_names_from_logs_cannot_command_the_terminal(tmp_path: Path, fitlog: Fitlog) -> None:
+    log = tmp_path / "a\x1b[31m.log"
+    log.write_bytes(log_of(1000))
+
+    fitlog("history", "add", "ledger.jsonl", log)
+
+    assert "\x1b" not in fitlog("history", "list", "ledger.jsonl").stdout
+
+
+def refusals(folder: Path) -> dict[str, tuple[list[object], int, str]]:
+    """Checks that have nothing to stand on: arguments, exit code, a part of the message."""
+    good, noisy = log_of(1000, 1), log_of(1000, 1, noise=0.3)
+    files = {
+        "good.log": good,
+        "empty.log": b"",
+        "one.log": log_of(1000, 2, windows=1),
+        "noisy.log": noisy,
+        "empty.jsonl": b"",
+        "three.log": log_of(1000, 3, ends="Epoch[{epoch}] Validation-accuracy=0.9\n"),
+        "four.log": log_of(1000, 4, windows=80, ends="Epoch[{epoch}] Validation-accuracy=0.9\n"),
+    }
+    lines = good.splitlines(keepends=True)
+    lines[5] = b"Epoch[0] Batch [50-60]\tSpeed: nan samples/sec\n"
+    files["nan.log"] = b"".join(lines)
+    for name, text in files.items():
+        (folder / name).write_bytes(text)
+    other = write_run(folder / "other", good, host={**HOST, "cpu": "another"})
+    return {
+        "an empty log": (["empty.log", "--history", "ledger.jsonl"], 2, "holds no speed"),
+        "a missing log": (["no.log", "--history", "ledger.jsonl"], 2, "no.log"),
+        "a missing ledger": (["good.log", "--history", "no.jsonl"], 2, "there is no ledger"),
+        "an empty ledger": (["good.log", "--history", "empty.jsonl"], 2, "holds no run"),
+        "no baseline": (["good.log"], 2, "no baseline to compare with"),
+        "a renamed series": (
+            ["good.log", "--history", "ledger.jsonl", "--series", "renamed"],
+            2,
+            "no run in ledger.jsonl is like good.log: series is 'renamed' here",
+        ),
+        "a renamed metric": (
+            ["three.log", "--history", "ledger.jsonl", "--metric", "validation-acc"],
+            2,
+            "holds no 'validation-acc'; known: pace, throughput, time_cost, validation-accuracy",
+        ),
+        "a metric the ledger lacks": (
+            ["three.log", "--history", "ledger.jsonl", "--metric", "validation-accuracy"],
+            2,
+            "no comparable run in ledger.jsonl has 'validation-accuracy'; known: pace",
+        ),
+        "a speed that is none": (
+            ["nan.log", "--history", "ledger.jsonl"],
+            2,
+            "1 of 60 speeds cannot be true, the first is nan",
+        ),
+        "one window": (
+            ["one.log", "--history", "ledger.jsonl"],
+            2,
+            "1 speed line is too few to judge",
+        ),
+        "a noisy run": (["noisy.log", "--history", "ledger.jsonl"], 3, BUSY),
+        "noisy runs on both sides": (["noisy.log", "--baseline", "good.log"], 3, BUSY),
+        "another machine's ledger": (
+            [other, "--history", "ledger.jsonl"],
+            2,
+            "cpu is 'another' here and",
+        ),
+        "epochs that do not match": (
+            ["four.log", "--baseline", "three.log", "--metric", "validation-accuracy"],
+            2,
+            "epochs do not match: four.log ends with epoch 3, three.log with epoch 2",
+        ),
+        "the candidate alone in the ledger": (
+            ["good.log", "--history", "alone.jsonl"],
+            2,
+            "holds no run but the candidate itself",
+        ),
+    }
+
+
+CASES = [
+    "an empty log", "a missing log", "a missing ledger", "an empty ledger", "no baseline",
+    "a renamed series", "a renamed metric", "a metric the ledger lacks", "a speed that is none",
+    "one window", "a noisy run", "noisy runs on both sides", "another machine's ledger",
+    "epochs that do not match", "the candidate alone in the ledger",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_to_compare_is_never_a_pass(case: str, tmp_path: Path, fitlog: Fitlog) -> None:
+    arguments, code, message = refusals(tmp_path)[case]
+    if "alone.jsonl" in arguments:
+        fitlog("history", "add", "alone.jsonl", "good.log")
+
+    done = fitlog("check", *arguments)
+
+    assert done.returncode == code
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_past_runs_set_aside_is_no_pass(tmp_path: Path, fitlog: Fitlog) -> None:
+    """Where every past run scatters, a quiet candidate has nothing to stand on."""
+    logs = write_logs(tmp_path / "logs", [1000.0] * 9, noise=0.04)
+    runs = [
+        write_run(tmp_path / f"run-{i}", log.read_bytes(), share=0.5 if i else 1.0, load=5.0)
+        for i, log in enumerate(logs[:4])
+    ]
+    fitlog("history", "add", "ledger.jsonl", *runs)
+    candidate = write_run(tmp_path / "new", log_of(1000, 77), share=1.0)
+
+    done = fitlog("check", candidate, "--history", "ledger.jsonl")
+
+    assert done.returncode == 3
+    assert "too few runs are left to judge" in done.stdout
+
+
+def test_a_check_against_a_ledger_of_30_imports_little(tmp_path: Path, fitlog: Fitlog) -> None:
+    logs = write_logs(tmp_path / "logs", levels_around(1000, 30, spread=0.006))
+    fitlog("history", "add", "ledger.jsonl", *logs)
+    code = """
+import json, sys
+sys.argv = ["fitlog", "check", "logs/old-03.log", "--history", "ledger.jsonl"]
+from fitlog.cli import main
+try:
+    main()
+finally:
+    unwanted = ["numpy", "pandas", "matplotlib", "mxnet", "scipy", "rich", "pydantic"]
+    open("loaded.json", "w").write(json.dumps([n for n in unwanted if n in sys.modules]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "loaded.json").read_text()) == []

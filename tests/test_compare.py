@@ -1,0 +1,598 @@
+"""Comparisons of real logs, and of logs made up to differ in one thing."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import html
+import io
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fitlog import (
+    Comparison,
+    LogError,
+    NoRecordsError,
+    SettingError,
+    TrainingError,
+    compare,
+    read_log,
+    read_logs,
+)
+from fitlog.compare_formats import format_comparison
+from fitlog.comparison import Quantity
+from fitlog.contrasts import (
+    Difference,
+    Figure,
+    absolute_difference,
+    relative_difference,
+    sampling_variance,
+    scatter_variance,
+    time_figure,
+)
+from phase_files import Simulated
+
+
+def log_of(
+    *,
+    level: float = 1000.0,
+    noise: float = 0.01,
+    costs: tuple[float, ...] = (5.0, 4.0, 4.1, 3.9),
+    accuracies: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8),
+    first: int = 0,
+    name: str = "accuracy",
+) -> bytes:
+    """A canonical log of one run; twenty windows, a time cost and a validation an epoch."""
+    noisy = random.Random(round(level))
+    lines = []
+    for epoch, cost in enumerate(costs, first):
+        lines += [
+            f"Epoch[{epoch}] Batch [{i * 10}-{i * 10 + 10}]\t"
+            f"Speed: {level * math.exp(noisy.gauss(0, noise)):.2f} samples/sec\t{name}=0.500000"
+            for i in range(20)
+        ]
+        lines.append(f"Epoch[{epoch}] Time cost={cost:.3f}")
+        lines += [
+            f"Epoch[{epoch}] Validation-{name}={value}"
+            for value in accuracies[epoch - first : epoch - first + 1]
+        ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def record_of(folder: Path, **changes: Any) -> Path:
+    """A run's folder with a record; `changes` are made to its parts."""
+    folder.mkdir()
+    (folder / "run.log").write_bytes(log_of())
+    record = {
+        "schema": 1,
+        "name": folder.name,
+        "status": "finished",
+        "arguments": {"batch_size": 64, "dtype": "float32", "name": folder.name},
+        "data": {},
+        "versions": {"python": "3.11.7", "mxnet": "1.9.1"},
+        "host": {"name": "one", "cpu": "EPYC", "cpus": 2, "environment": {"OMP_NUM_THREADS": "1"}},
+        "git": {"commit": "0123456789abcdef", "dirty": False},
+    }
+    (folder / "run.json").write_text(json.dumps({**record, **changes}), "utf-8")
+    return folder
+
+
+def row(comparison: Comparison, group: str, name: str) -> Quantity:
+    found = [q for q in comparison.quantities if (q.group, q.name) == (group, name)]
+    assert len(found) == 1, [(q.group, q.name) for q in comparison.quantities]
+    return found[0]
+
+
+def difference(quantity: Quantity, run: int = 1) -> Difference:
+    found = quantity.differences[run]
+    assert found is not None
+    return found
+
+
+def text_of(*logs: Any, **options: Any) -> str:
+    return format_comparison(compare(*logs, **options), "text")
+
+
+def test_a_slower_training_is_likely_worse_by_so_much(samples: Path) -> None:
+    speed = row(
+        compare(samples / "lenet-1.log", samples / "lenet-naive-1.log"), "throughput", "samples/sec"
+    )
+
+    told = difference(speed)
+    assert speed.values == pytest.approx((16273.5, 14379.5), abs=0.1)
+    assert told.effect == pytest.approx(-0.116, abs=0.001)
+    assert told.interval is not None
+    assert told.interval[0] < -0.116 < told.interval[1] < 0
+    assert (told.is_better, told.sureness) == (False, "likely")
+    assert speed.differences[0] is None
+
+
+def test_runs_of_about_the_same_speed_are_unclear(samples: Path) -> None:
+    told = difference(
+        row(compare(samples / "lenet-1.log", samples / "lenet-2.log"), "throughput", "samples/sec")
+    )
+
+    assert told.interval is not None
+    assert told.interval[0] < 0 < told.interval[1]
+    assert told.sureness == "unclear"
+
+
+def test_windows_that_scatter_leave_a_difference_unclear() -> None:
+    quiet = compare(log_of(), log_of(level=700.0))
+    noisy = compare(log_of(), log_of(level=700.0, noise=0.1))
+
+    assert difference(row(quiet, "throughput", "samples/sec")).sureness == "likely"
+    assert difference(row(noisy, "throughput", "samples/sec")).sureness == "unclear"
+    assert difference(row(noisy, "throughput", "samples/sec")).interval is None
+    assert any("windows scatter by" in note for note in noisy.runs[1].notes)
+
+
+def test_what_no_busy_machine_explains_is_certain() -> None:
+    noisy = compare(log_of(), log_of(level=200.0, noise=0.1))
+    assert difference(row(noisy, "throughput", "samples/sec")).sureness == "certain"
+    assert (
+        difference(
+            row(compare(log_of(), log_of(level=200.0)), "throughput", "samples/sec")
+        ).sureness
+        == "certain"
+    )
+    assert (
+        difference(
+            row(compare(log_of(), log_of(level=400.0)), "throughput", "samples/sec")
+        ).sureness
+        == "likely"
+    )
+
+
+def test_it_is_said_that_one_run_tells_nothing_of_how_runs_differ() -> None:
+    assert any("each column is one run" in n for n in compare(log_of(), log_of(level=9.0)).notes)
+
+
+def test_settings_that_differ_come_first_and_those_that_do_not_are_left_out(
+    tmp_path: Path,
+) -> None:
+    one = record_of(tmp_path / "one")
+    other = record_of(
+        tmp_path / "other",
+        arguments={"batch_size": 32, "dtype": "float16", "name": "other"},
+        versions={"python": "3.11.7", "mxnet": "1.8.0"},
+        host={"name": "two", "cpu": "EPYC", "cpus": 2, "environment": {}},
+        git={"commit": "0123456789abcdef", "dirty": True},
+    )
+
+    comparison = compare(one, other)
+
+    assert {setting.name: setting.values for setting in comparison.settings} == {
+        "batch_size": ("64", "32"),
+        "dtype": ("float32", "float16"),
+        "mxnet version": ("1.9.1", "1.8.0"),
+        "host name": ("one", "two"),
+        "OMP_NUM_THREADS": ("1", None),
+        "git commit": ("0123456789ab", "0123456789ab and changes"),
+    }
+    text = format_comparison(comparison, "text")
+    assert "  batch_size            A: 64; B: 32\n" in text
+    assert "  OMP_NUM_THREADS       A: 1; B: not set\n" in text
+    assert text.index("batch_size") < text.index("throughput")
+
+
+def test_runs_with_the_same_settings_are_said_to_have_them(tmp_path: Path) -> None:
+    text = text_of(record_of(tmp_path / "one"), record_of(tmp_path / "other"))
+
+    assert "no setting differs\n" in text
+    assert "are not known" not in text
+
+
+def test_settings_are_those_of_a_namespace_where_there_is_no_record(tmp_path: Path) -> None:
+    said = b"INFO:root:start with arguments Namespace(batch_size=128, lr=0.1)\n"
+
+    comparison = compare(record_of(tmp_path / "one"), said + log_of())
+
+    assert [(s.name, s.values) for s in comparison.settings] == [("batch_size", ("64", "128"))]
+    assert [run.settings_source for run in comparison.runs] == ["run.json", "Namespace"]
+    assert any("versions and machine of B are not known" in note for note in comparison.notes)
+
+
+def test_settings_that_nothing_tells_are_said_not_to_be_known(tmp_path: Path) -> None:
+    comparison = compare(record_of(tmp_path / "one"), log_of())
+
+    assert comparison.settings == ()
+    assert any("machine of B are not known: there is no run.json" in n for n in comparison.notes)
+    assert "no setting is known to differ" in format_comparison(comparison, "text")
+
+
+def test_time_until_the_best_that_all_reach_is_told_in_seconds_and_epochs() -> None:
+    comparison = compare(
+        log_of(costs=(5, 4, 4, 4), accuracies=(0.5, 0.6, 0.7, 0.8)),
+        log_of(costs=(3, 2, 2, 2), accuracies=(0.4, 0.5, 0.7, 0.7)),
+    )
+
+    group = "time to validation-accuracy 0.7"
+    assert row(comparison, group, "seconds").values == (13.0, 7.0)
+    assert row(comparison, group, "epoch").values == (2, 2)
+    assert difference(row(comparison, group, "seconds")).is_better is True
+
+
+def test_a_target_that_a_run_does_not_reach_leaves_its_time_empty() -> None:
+    comparison = compare(log_of(), log_of(accuracies=(0.1, 0.2, 0.3, 0.4)), target=0.75)
+
+    assert row(comparison, "time to validation-accuracy 0.75", "seconds").values == (17.0, None)
+    assert difference(row(comparison, "time to validation-accuracy 0.75", "seconds")).effect is None
+
+
+def test_an_epoch_without_its_time_cost_ends_the_wall_time() -> None:
+    cut = log_of().replace(b"Epoch[1] Time cost=4.000\n", b"")
+
+    comparison = compare(log_of(), cut, target=0.7)
+
+    assert row(comparison, "time to validation-accuracy 0.7", "seconds").values == (13.1, None)
+    assert row(comparison, "time to validation-accuracy 0.7", "epoch").values == (2, 2)
+
+
+def test_metrics_are_compared_at_their_best_and_last_at_one_epoch_and_after_one_time() -> None:
+    comparison = compare(
+        log_of(costs=(5, 5, 5, 10), accuracies=(0.5, 0.6, 0.9, 0.8)),
+        log_of(costs=(10, 5, 5), accuracies=(0.4, 0.5, 0.7)),
+    )
+
+    accuracy = {q.name: q for q in comparison.quantities if q.group == "validation-accuracy"}
+    assert {name: (q.values, q.epochs) for name, q in accuracy.items()} == {
+        "best": ((0.9, 0.7), (2, 2)),
+        "last": ((0.8, 0.7), (3, 2)),
+        "at epoch 2": ((0.9, 0.7), (2, 2)),
+        "after 20 s": ((0.9, 0.7), (2, 2)),
+    }
+    assert difference(accuracy["best"]).effect == pytest.approx(-0.2)
+    assert difference(accuracy["best"]).is_better is False
+
+
+def test_where_all_end_with_the_same_epoch_the_last_value_is_that_of_the_same_epoch() -> None:
+    comparison = compare(log_of(), log_of(accuracies=(0.5, 0.6, 0.7, 0.7)))
+
+    names = [q.name for q in comparison.quantities if q.group == "validation-accuracy"]
+    assert names == ["best", "last", "after 17 s"]
+    assert row(comparison, "validation-accuracy", "last").epochs == (3, 3)
+
+
+def test_of_a_loss_less_is_better() -> None:
+    comparison = compare(
+        log_of(name="cross-entropy", accuracies=(0.9, 0.5, 0.6, 0.7)),
+        log_of(name="cross-entropy", accuracies=(0.9, 0.8, 0.4, 0.7)),
+    )
+
+    best = row(comparison, "validation-cross-entropy", "best")
+    assert (best.values, best.epochs) == ((0.5, 0.4), (1, 2))
+    assert best.higher_is_better is False
+    assert difference(best).is_better is True
+
+
+def test_the_direction_of_a_metric_can_be_overridden() -> None:
+    logs = [
+        log_of(name="score", accuracies=(1.0, 2.0)),
+        log_of(name="score", accuracies=(1.0, 3.0)),
+    ]
+
+    unknown = compare(*logs)
+    told = compare(*logs, better={"score": "lower"})
+
+    assert difference(row(unknown, "validation-score", "last")).is_better is None
+    assert any("--better" in note for note in unknown.notes)
+    assert difference(row(told, "validation-score", "last")).is_better is False
+    assert row(told, "validation-score", "best").values == (1.0, 1.0)
+
+
+def test_the_same_value_is_equal_and_one_that_is_not_finite_is_no_difference() -> None:
+    comparison = compare(log_of(), log_of(level=7.0), log_of(accuracies=(0.5, math.nan)))
+
+    last = row(comparison, "validation-accuracy", "last")
+    assert difference(last, 1).sureness == "equal"
+    assert difference(last, 2) == Difference()
+    assert comparison.to_dict()["quantities"][-2]["values"][2] == "nan"
+
+
+def phased(folder: Path, *, last: float, samples: int | None, **phases: Any) -> Path:
+    """A run's folder with phases, and validations on so many samples."""
+    folder.mkdir()
+    (folder / "run.log").write_bytes(log_of(accuracies=(0.5, last)))
+    trained = Simulated(fit=0).run(epochs=4, setup=1.0, **phases)
+    validation = {"kind": "validation", "fit": 0, "samples": samples, "seconds": 1.0, "phases": {}}
+    lines = [*trained.lines, json.dumps(validation) + "\n"]
+    (folder / "phases.jsonl").write_text("".join(lines), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("samples", "sureness"), [(100, "unclear"), (1000, "likely")])
+def test_an_accuracy_is_as_exact_as_the_samples_it_was_validated_on_allow(
+    samples: int, sureness: str, tmp_path: Path
+) -> None:
+    one = phased(tmp_path / "one", last=0.8, samples=samples, data=0.25)
+    other = phased(tmp_path / "other", last=0.9, samples=samples, data=0.25)
+
+    told = difference(row(compare(one, other), "validation-accuracy", "last"))
+
+    assert told.interval is not None
+    assert told.interval[0] < 0.1 < told.interval[1]
+    assert told.effect == pytest.approx(0.1)
+    assert told.sureness == sureness
+
+
+def test_phases_of_an_epoch_are_compared_where_they_are_recorded(tmp_path: Path) -> None:
+    phases = {"compute": 0.5, "metric": 0.25, "callbacks": 0.001}
+    one = phased(tmp_path / "one", last=0.8, samples=100, data=0.25, **phases)
+    other = phased(tmp_path / "other", last=0.8, samples=100, data=0.5, **phases)
+
+    comparison = compare(one, other, log_of())
+
+    group = "phases of an epoch, seconds"
+    assert row(comparison, group, "data").values == pytest.approx((1.5, 3.0, None))
+    assert row(comparison, group, "network").values == pytest.approx((4.5, 4.5, None))
+    assert difference(row(comparison, group, "data")).effect == pytest.approx(1.0)
+    assert difference(row(comparison, group, "data")).sureness == "likely"
+    assert [q.name for q in comparison.quantities if q.group == group] == ["network", "data"]
+
+
+def test_the_time_of_an_epoch_and_its_phases_leave_out_the_first(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.log").write_bytes(log_of(costs=(9, 8, 10, 12)))
+    trained = Simulated()
+    trained.recorder.begin()
+    for epoch, data in enumerate((50.0, 1.0, 2.0, 3.0)):
+        trained.run_epoch(epoch, 1, data=data)
+    trained.recorder.close("finished")
+    trained.write(run / "phases.jsonl")
+
+    comparison = compare(log_of(costs=(50, 4, 5, 6)), run)
+
+    assert row(comparison, "time per epoch", "seconds").values == (5.0, 10.0)
+    assert row(comparison, "phases of an epoch, seconds", "data").values == (None, 2.0)
+
+
+def test_the_run_that_was_taken_of_several_is_said() -> None:
+    both = log_of(level=500.0) + log_of(level=2000.0)
+
+    comparison = compare(log_of(level=2000.0), both)
+
+    assert row(comparison, "throughput", "samples/sec").values[1] == pytest.approx(2000, rel=0.02)
+    assert comparison.runs[1].notes == ("it holds 2 runs, and the last one (run 1) is taken",)
+    assert comparison.runs[0].epochs == comparison.runs[1].epochs == 4
+
+
+def test_the_first_of_several_nodes_is_taken_and_that_is_said() -> None:
+    nodes = [
+        b"".join(b"Node[%d] " % node + line for line in log.splitlines(keepends=True))
+        for node, log in ((0, log_of(level=500.0)), (1, log_of(level=900.0)))
+    ]
+
+    comparison = compare(log_of(), b"".join(reversed(nodes)))
+
+    assert "of its 2 nodes, node 0 is taken" in comparison.runs[1].notes
+    assert row(comparison, "throughput", "samples/sec").values[1] == pytest.approx(500, rel=0.02)
+
+
+def test_the_baseline_may_be_one_of_the_runs_or_another(samples: Path) -> None:
+    one, two, three = (samples / f"lenet-{i}.log" for i in (1, 2, 3))
+
+    among = compare(one, two, three, baseline=samples / ".." / samples.name / "lenet-2.log")
+    other = compare(one, three, baseline=two)
+
+    names = [[Path(run.name).name for run in each.runs] for each in (among, other)]
+    assert names[0] == names[1] == ["lenet-2.log", "lenet-1.log", "lenet-3.log"]
+    assert [run.label for run in among.runs] == ["A", "B", "C"]
+
+
+def test_logs_are_compared_whatever_they_are_given_as(samples: Path, tmp_path: Path) -> None:
+    path, other = samples / "lenet-1.log", samples / "lenet-2.log"
+    packed = tmp_path / "lenet-1.log.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    whole = compare(path, other).quantities
+
+    assert compare(packed, read_log(other)).quantities == whole
+    assert compare(path.read_bytes(), other).quantities == whole
+
+
+def test_a_folder_stands_for_its_log_and_a_glob_for_what_it_matches(tmp_path: Path) -> None:
+    record_of(tmp_path / "one")
+    record_of(tmp_path / "other")
+    log = tmp_path / "other" / "run.log"
+    (tmp_path / "other" / "run.log.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+
+    comparison = compare(tmp_path / "*")
+
+    assert [Path(run.name).name for run in comparison.runs] == ["one", "run.log.gz"]
+    assert [run.settings_source for run in comparison.runs] == ["run.json", "run.json"]
+
+
+def test_a_run_that_has_not_finished_is_said_to_be_so(samples: Path, tmp_path: Path) -> None:
+    failed = record_of(tmp_path / "failed", status="failed")
+
+    comparison = compare(log_of(), failed, samples / "killed.log")
+
+    assert comparison.runs[1].notes == ("it has not finished: failed",)
+    assert "it has not finished: cut" in comparison.runs[2].notes
+
+
+def test_runs_that_begin_with_unlike_epochs_are_said_to() -> None:
+    notes = compare(log_of(), log_of(first=2)).notes
+
+    assert any("unlike epochs (A: 0, B: 2)" in note for note in notes)
+
+
+def test_speeds_that_are_missing_too_few_or_untrue_leave_the_throughput_out() -> None:
+    few = b"".join(b"Epoch[0] Batch [%d]\tSpeed: 9.00 samples/sec\n" % i for i in (5, 10, 15))
+    untrue = log_of() + b"Epoch[4] Batch [10]\tSpeed: inf samples/sec\n"
+
+    comparison = compare(log_of(), few, untrue)
+
+    assert row(comparison, "throughput", "samples/sec").values[1:] == (None, None)
+    assert any("3 speed lines, and 5 are needed" in note for note in comparison.runs[1].notes)
+    assert any("speeds that cannot be true" in note for note in comparison.runs[2].notes)
+
+
+def test_runs_without_anything_in_common_are_compared_as_far_as_that_goes() -> None:
+    comparison = compare(b"Epoch[0] Train-accuracy=0.5\n", b"Epoch[1] Time cost=3.0\n")
+
+    assert row(comparison, "train-accuracy", "best").values == (0.5, None)
+    assert row(comparison, "time per epoch", "seconds").values == (None, 3.0)
+    assert all(difference(q) == Difference() for q in comparison.quantities)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "f1"}, "metric f1: not all runs have it; known: validation-accuracy"),
+        ({"better": {"f1": "lower"}}, "no run has this metric; known: validation-accuracy"),
+        ({"better": {"accuracy": "more"}}, "must be higher or lower"),
+    ],
+)
+def test_a_metric_that_is_not_there_is_an_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        compare(log_of(), log_of(level=9.0), **options)
+
+
+def test_what_cannot_be_compared_is_an_error(samples: Path, tmp_path: Path) -> None:
+    log, other = samples / "lenet-1.log", samples / "lenet-2.log"
+    (tmp_path / "a.log").write_bytes(log_of())
+    (tmp_path / "b.log").write_bytes(log_of())
+
+    with pytest.raises(SettingError, match="one run alone cannot be compared"):
+        compare(log)
+    with pytest.raises(SettingError, match="is named twice: a run does not differ from itself"):
+        compare(log, other, log)
+    with pytest.raises(SettingError, match="27 runs are too many"):
+        compare(*(log_of(level=float(i)) for i in range(10, 37)))
+    with pytest.raises(SettingError, match="cannot be compared as one run"):
+        compare(log, read_logs([log, other]))
+    with pytest.raises(NoRecordsError, match="is empty"):
+        compare(log, b"")
+    with pytest.raises(LogError, match="cannot be opened"):
+        compare(log, tmp_path / "missing.log")
+    with pytest.raises(LogError, match="matches no file"):
+        compare(log, tmp_path / "*.txt")
+    with pytest.raises(LogError, match=r"holds 2 logs and no run\.log: name the logs"):
+        compare(log, tmp_path)
+    with pytest.raises(SettingError, match="no metric in common"):
+        compare(b"Epoch[0] Time cost=3.0\n", b"Epoch[0] Time cost=4.0\n", target=0.5)
+
+
+def test_a_damaged_record_is_an_error_and_one_with_strange_parts_is_none(tmp_path: Path) -> None:
+    strange = record_of(tmp_path / "strange", host=5, git="?", arguments=None, versions=[])
+    broken = record_of(tmp_path / "broken")
+    (broken / "run.json").write_text("{", "utf-8")
+
+    assert compare(log_of(), strange).settings == ()
+    with pytest.raises(TrainingError, match=r"run\.json is no record of a run"):
+        compare(log_of(), broken)
+
+
+def test_text_is_80_columns_wide(samples: Path, tmp_path: Path) -> None:
+    one = phased(tmp_path / "one", last=0.8, samples=100, data=0.25, compute=0.5, metric=0.25)
+    logs = [samples / f"lenet-{i}.log" for i in (1, 2, 3)]
+
+    text = text_of(*logs, samples / "lenet-naive-1.log", one, log_of(level=10.0))
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "B against A" in text
+    assert "F against A" in text
+
+
+def test_json_and_csv_hold_the_same_numbers(samples: Path) -> None:
+    comparison = compare(samples / "lenet-1.log", samples / "lenet-naive-1.log")
+
+    plain = json.loads(format_comparison(comparison, "json"))
+    rows = list(csv.DictReader(io.StringIO(format_comparison(comparison, "csv"))))
+
+    assert [run["label"] for run in plain["runs"]] == ["A", "B"]
+    assert (plain["schema"], plain["baseline"], plain["confidence"]) == (1, "A", 0.99)
+    for quantity in plain["quantities"]:
+        mine = [
+            r for r in rows if (r["group"], r["quantity"]) == (quantity["group"], quantity["name"])
+        ]
+        assert [float(r["value"]) for r in mine] == quantity["values"]
+        assert float(mine[1]["effect"]) == quantity["differences"][1]["effect"]
+        assert mine[1]["sureness"] == quantity["differences"][1]["sureness"]
+
+
+def test_names_in_a_log_can_do_no_harm() -> None:
+    name = "<script>alert(1)</script>|`x`\a"
+    said = f"INFO:root:start Namespace(net='{name}')\n".encode()
+    other = b"INFO:root:start Namespace(net='mlp')\n"
+
+    comparison = compare(said + log_of(), other + log_of(level=9.0))
+
+    assert comparison.settings[0].values[1] == "mlp"
+    page = format_comparison(comparison, "html")
+    assert html.escape("<script>alert(1)</script>|`x`") in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert "href=" not in page
+    assert "\\<script\\>alert(1)\\</script\\>\\|\\`x\\`" in format_comparison(
+        comparison, "markdown"
+    )
+    for form in ("text", "markdown", "json", "csv", "html"):
+        assert "\a" not in format_comparison(comparison, form)
+
+
+def test_markdown_tables_have_as_many_cells_in_every_line(samples: Path) -> None:
+    logs = [samples / "lenet-1.log", samples / "lenet-naive-1.log", samples / "mlp.log"]
+    text = format_comparison(compare(*logs), "markdown")
+
+    for table in text.split("\n\n"):
+        if table.startswith("|"):
+            assert len({line.count("|") for line in table.strip().splitlines()}) == 1
+
+
+def test_an_interval_holds_the_assumed_spread_of_both_runs() -> None:
+    told = relative_difference(
+        Figure(value=110.0, variance=0.0), Figure(value=100.0, variance=0.0), higher=True
+    )
+
+    half = 2.5758293 * math.sqrt(2) * 0.02
+    assert told.effect == pytest.approx(0.1)
+    assert told.interval == pytest.approx((1.1 * math.exp(-half) - 1, 1.1 * math.exp(half) - 1))
+    assert (told.is_better, told.sureness) == (True, "likely")
+
+
+def test_without_an_interval_nothing_is_more_than_unclear() -> None:
+    relative = relative_difference(Figure(value=900.0), Figure(value=1.0), higher=False)
+    absolute = absolute_difference(0.9, 0.1, higher=True, variance=None)
+    stuck = absolute_difference(0.9, 0.1, higher=True, variance=0.0)
+
+    assert (relative.interval, relative.sureness) == (None, "unclear")
+    assert (absolute.interval, absolute.sureness) == (None, "unclear")
+    assert stuck == absolute
+
+
+def test_epochs_tell_how_exact_a_metric_is() -> None:
+    settled = {epoch: 0.9 + (0.01 if epoch % 2 else -0.01) for epoch in range(5, 10)}
+
+    assert scatter_variance({0: 0.1, 1: 0.5, **settled}) == pytest.approx(0.02**2 / 2)
+    assert scatter_variance({0: math.nan, **settled}) == pytest.approx(0.02**2 / 2)
+    assert scatter_variance({6: 0.9, 7: 0.8, 8: 0.7, 9: 0.8}) is None
+    assert scatter_variance(dict(enumerate([1e300, -1e300] * 5))) == pytest.approx(5e299)
+
+
+def test_a_metric_that_leaps_is_less_sure_than_one_that_has_settled() -> None:
+    calm = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.7, 0.70, 0.71, 0.70, 0.71))
+    wild = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.9, 0.50, 0.90, 0.50, 0.81))
+    better = log_of(costs=(1.0,) * 6, accuracies=(0.1, 0.8, 0.80, 0.81, 0.80, 0.81))
+
+    last = row(compare(calm, better, wild), "validation-accuracy", "last")
+
+    assert [difference(last, i).effect for i in (1, 2)] == pytest.approx([0.1, 0.1])
+    assert [difference(last, i).sureness for i in (1, 2)] == ["likely", "unclear"]
+
+
+def test_of_few_times_or_no_samples_there_is_no_variance() -> None:
+    assert time_figure([]) == Figure()
+    assert time_figure([2.0, 4.0]).variance is None
+    assert time_figure([2.0, 4.0, 9.0]).value == 4.0
+    assert sampling_variance(0.5, 0) is None
+    assert sampling_variance(1.5, 10) is None
+    assert sampling_variance(1.0, 96) == pytest.approx(0.98 * 0.02 / 100)
