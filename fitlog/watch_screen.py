@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fitlog.errors import Termination
+from fitlog.errors import NoRecordsError, Termination
 from fitlog.printable import printable
 from fitlog.watch_files import Watch
 from fitlog.watch_lines import EpochLines
@@ -31,10 +31,16 @@ Ask = Callable[[float], bool]
 
 
 def print_once(watch: Watch, console: Console) -> None:
-    """What is known now, whole."""
+    """What is known now, whole.
+
+    Raises:
+        NoRecordsError: there is no run in the folders.
+    """
     with contextlib.closing(watch):
         while not watch.poll():
             pass
+    if not watch.runs:
+        raise NoRecordsError("holds no run", path=", ".join(watch.folders))
     print_text(console, _text(watch, console, _ANY_HEIGHT))
 
 

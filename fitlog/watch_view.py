@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
@@ -159,6 +159,7 @@ def draw_rows(
         if number and left > 2 * _GAP:
             spark = sparkline(runs[number - 1].speeds, left - _GAP, glyphs)
             line.append(" " * _GAP + spark, style="cyan")
+        line.rstrip()
         lines.append(_fit(line, width))
     if is_cut:
         lines.append(_fit(Text(f"and {len(rows) - len(shown)} more", "dim"), width))
@@ -207,16 +208,13 @@ def _color(status: str) -> str:
 def _progress(run: Watched, now: float, width: int, glyphs: Glyphs) -> Text:
     if run.epoch is None:
         return Text("no epoch yet", "dim")
-    left = f"run {run.run + 1} of its log, " if run.run else ""
-    left += f"Epoch[{run.epoch}]" + (f" of {run.num_epochs}" if run.num_epochs else "")
-    if run.batch is not None:
-        left += f", batch {run.batch:,}"
-        if run.batches and run.batches > run.batch:
-            left += f" of {run.batches:,}"
-    if run.nodes > 1:
-        left += f", {run.nodes} nodes"
     eta = _eta(run, now)
     right = f"ETA {eta}" if eta else ""
+    left = f"run {run.run + 1} of its log, " if run.run else ""
+    left += f"Epoch[{run.epoch}]" + (f" of {run.num_epochs}" if run.num_epochs else "")
+    for more in _details(run):
+        if len(left) + len(more) + 1 + len(right) <= width:
+            left += more
     room = width - len(left) - len(right) - 4
     line = Text(left)
     if run.num_epochs and run.position is not None and room >= 8:
@@ -224,6 +222,16 @@ def _progress(run: Watched, now: float, width: int, glyphs: Glyphs) -> Text:
         line.append("  ").append(glyphs.done * done, "green")
         line.append(glyphs.left * (room - done), "dim")
     return _ends(line, Text(right), width)
+
+
+def _details(run: Watched) -> Iterator[str]:
+    """What is told of the place in the training where there is room for it."""
+    if run.batch is not None:
+        yield f", batch {run.batch:,}"
+        if run.batches and run.batches > run.batch:
+            yield f" of {run.batches:,}"
+    if run.nodes > 1:
+        yield f", {run.nodes} nodes"
 
 
 def _eta(run: Watched, now: float) -> str:

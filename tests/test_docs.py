@@ -82,7 +82,18 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "parse", "doctor", "dialects", "phases", "plot", "compare", "check", "bench"),
+        *(
+            "run",
+            "parse",
+            "doctor",
+            "dialects",
+            "phases",
+            "plot",
+            "watch",
+            "compare",
+            "check",
+            "bench",
+        ),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
 )
@@ -94,6 +105,7 @@ def test_every_option_is_documented(command: str) -> None:
         "dialects": "reading",
         "phases": "phases",
         "plot": "plotting",
+        "watch": "watching",
         "compare": "comparing",
         "check": "gate",
         "bench": "bench",
