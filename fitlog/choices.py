@@ -26,11 +26,34 @@ class TableFormat(enum.StrEnum):
     PARQUET = "parquet"
 
 
+class ExportTarget(enum.StrEnum):
+    """Whom `fitlog export` writes for."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+    PROMETHEUS = "prometheus"
+    OTAVA = "otava"
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class ReportFormat(enum.StrEnum):
-    """How `fitlog check` writes its verdict, and `fitlog doctor` its findings."""
+    """How `fitlog doctor` writes its findings."""
 
     TEXT = "text"
     JSON = "json"
+
+
+class VerdictFormat(enum.StrEnum):
+    """How `fitlog check` and `fitlog bench` write their verdict."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITHUB = "github"
 
 
 class Network(enum.StrEnum):

@@ -7,6 +7,7 @@ says how sure each difference is, and why.
 
 from __future__ import annotations
 
+import math
 import os
 import string
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,8 @@ def compare(
         SettingError: fewer than two runs, or more than 26; one that is named twice; a metric that
         not all runs have; a `RunLog` of several logs.
     """
+    if target is not None and not math.isfinite(target):
+        raise SettingError(f"target {target}: must be a number")
     sources = _in_order(find_runs(logs), None if baseline is None else find_runs([baseline]))
     facts = [read_facts(source) for source in sources]
     directions = _directions(facts, better or {})
@@ -74,12 +77,14 @@ def compare(
                 name=fact.name,
                 status=fact.status,
                 epochs=len(fact.epochs),
+                wall_seconds=fact.wall_seconds,
                 settings=fact.settings,
                 settings_source=fact.settings_source,
                 notes=fact.notes,
             )
             for label, fact in zip(_LABELS, facts, strict=False)
         ),
+        metric=watched,
         settings=tuple(find_unlike(facts)),
         quantities=tuple(quantities),
         notes=(*notes, *_doubts(facts)),

@@ -72,8 +72,9 @@ def _text_table(comparison: Comparison, i: int) -> Iterator[str]:
         for quantity in quantities:
             difference = quantity.differences[i] or Difference()
             name, epochs = f"  {printable(quantity.name)}", _epochs_of(quantity, i)
-            if epochs and epochs[0] == epochs[1]:
-                name, epochs = f"{name}, epoch {epochs[0]}", None
+            of_both = f"{name}, epoch {epochs[0]}" if epochs else ""
+            if epochs and epochs[0] == epochs[1] and len(of_both) <= _NAME_WIDTH:
+                name, epochs = of_both, None
             values = f"{_number(quantity.values[0]):>9}{_number(quantity.values[i]):>10}"
             change = f"{_change(difference, quantity):>10}"
             interval = f"{_interval(difference, quantity):<18}"
@@ -139,13 +140,11 @@ def _html_table(comparison: Comparison, i: int) -> str:
         for quantity in quantities:
             name, *numbers, interval, word = map(_safe, _cells(quantity, i))
             difference = quantity.differences[i] or Difference()
-            called = difference.sureness in ("likely", "certain")
-            kind = "" if not called else "better" if difference.is_better else "worse"
-            kind = kind if difference.is_better is not None else ""
+            kind = ""
+            if difference.sureness in ("likely", "certain") and difference.is_better is not None:
+                kind = f' class="{"better" if difference.is_better else "worse"}"'
             cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
-            rows.append(
-                f'<tr><td>{name}</td>{cells}<td>{interval}</td><td class="{kind}">{word}</td></tr>'
-            )
+            rows.append(f"<tr><td>{name}</td>{cells}<td>{interval}</td><td{kind}>{word}</td></tr>")
     heads = "".join(f'<th class="n">{text}</th>' for text in (old, new, "change"))
     return (
         f"<h2>{new} against {old}</h2><table><tr><th></th>{heads}"

@@ -111,8 +111,7 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         reason = str(whole.unparsed["reason"].iloc[0]) if len(whole.unparsed) else ""
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
-    is_file = isinstance(source, (str, os.PathLike)) or Path(whole.name).is_file()
-    place = Path(whole.name if isinstance(source, RunLog) else source) if is_file else None  # type: ignore[arg-type]
+    place = _place_of(source)
     record = None
     if place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
@@ -165,6 +164,14 @@ def _log_of(folder: Path) -> Source:
             path=name_of(folder),
         )
     return every[0]
+
+
+def _place_of(source: Source | RunLog) -> Path | None:
+    """The file that a log is; what lies beside it is the run's, too."""
+    path = source.name if isinstance(source, RunLog) else source
+    if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-":
+        return None
+    return Path(path) if Path(path).is_file() else None
 
 
 def _matches(source: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
@@ -251,8 +258,8 @@ def _pace(log: RunLog, notes: list[str]) -> Figure:
     is_noisy = pace.spread > NOISY_SPREAD
     if is_noisy:
         notes.append(
-            f"its windows scatter by {pace.spread:.1%}: a busy machine, or very short windows,"
-            " which leaves its throughput unclear"
+            f"its windows scatter by {pace.spread:.1%}, a busy machine or very short windows: of"
+            " its throughput there is no interval"
         )
     return Figure(value=pace.samples_per_sec, variance=pace.variance, is_noisy=is_noisy)
 

@@ -38,12 +38,16 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRun:
-    """A run that is compared; `label` is its letter, `settings` are all that is known of it."""
+    """A run that is compared; `label` is its letter, `settings` are all that is known of it.
+
+    `wall_seconds` are those of training at the end of each epoch, by the epochs' time costs.
+    """
 
     label: str
     name: str
     status: str
     epochs: int
+    wall_seconds: dict[int, float]
     settings: dict[str, str]
     settings_source: str
     notes: tuple[str, ...]
@@ -53,11 +57,13 @@ class ComparedRun:
 class Comparison:
     """Runs beside each other, the first of them the baseline.
 
-    `settings` are those that differ, `notes` what a reader should know of the comparison, `logs`
-    the tables of the runs' logs, of the run that was compared only.
+    `metric` is the one whose rise is timed, such as 'validation-accuracy'; None where the runs have
+    none in common. `settings` are those that differ, `notes` what a reader should know of the
+    comparison, `logs` the tables of the runs that were compared.
     """
 
     runs: tuple[ComparedRun, ...]
+    metric: str | None
     settings: tuple[Setting, ...]
     quantities: tuple[Quantity, ...]
     notes: tuple[str, ...]
@@ -69,6 +75,7 @@ class Comparison:
             "schema": 1,
             "baseline": self.runs[0].label,
             "confidence": CONFIDENCE,
+            "metric": self.metric,
             "runs": [asdict(run) for run in self.runs],
             "settings": [asdict(setting) for setting in self.settings],
             "quantities": [asdict(quantity) for quantity in self.quantities],

@@ -2,7 +2,7 @@
 
 One run carries no run-to-run variance. That of times and speeds is assumed, as the gate does; that
 of metrics, which another seed would show, is not known at all. So what two runs alone show is
-'likely' at most; 'certain' is only what no busy machine explains. Without an interval everything is
+'likely' at most; 'certain' is only what no busy machine explains. Without a variance everything is
 'unclear'. A table has many rows: at 99 %, one in a hundred is called by chance.
 """
 
@@ -28,6 +28,7 @@ _BEYOND_NOISE: Final = math.log(3)
 _Z: Final = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 _FEWEST_TIMES: Final = 3
 _FEWEST_EPOCHS: Final = 5
+_LARGEST_STEP: Final = 1e150  # the square of more is no number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +61,26 @@ class Difference:
 
 
 def relative_difference(new: Figure, old: Figure, *, higher: bool) -> Difference:
-    """The difference of two speeds or times, which a busy machine scales."""
+    """The difference of two speeds or times, which a busy machine scales.
+
+    Of a disturbed run nobody knows by how much it did: there is no interval.
+    """
     if not _is_positive(new.value) or not _is_positive(old.value):
         return Difference()
     effect = math.log(new.value or 1.0) - math.log(old.value or 1.0)
     is_better = None if effect == 0 else (effect > 0) is higher
     if new.variance is None or old.variance is None:
-        return Difference(effect=math.expm1(effect), is_better=is_better)
+        return Difference(effect=_expm1(effect), is_better=is_better)
     half = _Z * math.sqrt(2 * RUN_SPREAD**2 + new.variance + old.variance)
+    is_noisy = new.is_noisy or old.is_noisy
     sureness: Sureness = "unclear"
-    if abs(effect) > half and abs(effect) > _BEYOND_NOISE:
+    if abs(effect) > max(half, _BEYOND_NOISE):
         sureness = "certain"
-    elif abs(effect) > half and not new.is_noisy and not old.is_noisy:
+    elif abs(effect) > half and not is_noisy:
         sureness = "likely"
     return Difference(
-        effect=math.expm1(effect),
-        interval=(_expm1(effect - half), _expm1(effect + half)),
+        effect=_expm1(effect),
+        interval=None if is_noisy else (_expm1(effect - half), _expm1(effect + half)),
         is_better=is_better,
         sureness=sureness,
     )
@@ -91,7 +96,7 @@ def absolute_difference(
     if effect == 0:
         return Difference(effect=0.0, sureness="equal")
     is_better = None if higher is None else (effect > 0) is higher
-    if variance is None:
+    if not variance:  # metrics that stand still tell nothing of how exact they are
         return Difference(effect=effect, is_better=is_better)
     half = _Z * math.sqrt(variance)
     return Difference(
@@ -122,22 +127,18 @@ def sampling_variance(share: float | None, samples: int | None) -> float | None:
     return adjusted * (1 - adjusted) / (samples + 4)
 
 
-def scatter_variance(new: Mapping[int, float], old: Mapping[int, float]) -> float | None:
-    """By how much the difference of two metrics moves from one epoch to the next.
+def scatter_variance(values: Mapping[int, float]) -> float | None:
+    """By how much a metric moves from one epoch to the next.
 
-    Half the mean square of successive differences (von Neumann 1941), over the second half of the
-    epochs that both have, five at least: a trend does not count. None of fewer epochs.
+    Half the mean square of successive differences (von Neumann 1941), over the second half of a
+    run's epochs, five at least, so that a trend hardly counts. None of fewer.
     """
-    common = [
-        new[epoch] - old[epoch]
-        for epoch in sorted(new.keys() & old.keys())
-        if math.isfinite(new[epoch] - old[epoch])
-    ]
-    late = common[-max(_FEWEST_EPOCHS, len(common) // 2) :]
+    finite = [values[epoch] for epoch in sorted(values) if math.isfinite(values[epoch])]
+    late = finite[-max(_FEWEST_EPOCHS, len(finite) // 2) :]
     if len(late) < _FEWEST_EPOCHS:
         return None
-    steps = [(b - a) ** 2 for a, b in itertools.pairwise(late)]
-    return min(statistics.fmean(steps) / 2, 1e300)
+    steps = [min(abs(b - a), _LARGEST_STEP) ** 2 for a, b in itertools.pairwise(late)]
+    return statistics.fmean(steps) / 2
 
 
 def _is_positive(value: float | None) -> bool:

@@ -90,20 +90,38 @@ def follow_table(
     Columns and dtypes are those of `RunLog`. Findings are given to `report`. The rest is as with
     `follow_log`, errors too.
     """
+    is_first = True
+    for columns in follow_columns(
+        source, dialect=dialect, dialect_file=dialect_file, wait=wait, report=report
+    ):
+        rows = as_frame(ROW_TABLES[table](columns), None)
+        if is_first or len(rows):
+            yield rows
+        is_first = False
+
+
+def follow_columns(
+    source: Source,
+    *,
+    dialect: str | None = None,
+    dialect_file: str | os.PathLike[str] | None = None,
+    wait: Wait | None = None,
+    report: Callable[[Finding], None] = lambda _: None,
+) -> Iterator[Columns]:
+    """What was read at each look at the log, as columns, which may be empty.
+
+    Findings are given to `report`. The rest is as with `follow_log`, errors too.
+    """
     reader = LogReader(all_dialects(dialect, dialect_file))
     columns = Columns()
     columns.begin_file(name_of(source))
-    is_first = True
     for entries in _follow(source, reader, wait or _wait):
         for entry in entries:
             if isinstance(entry, Finding):
                 report(entry)
             else:
                 columns.add(entry)
-        rows = as_frame(ROW_TABLES[table](columns.take()), None)
-        if is_first or len(rows):
-            yield rows
-        is_first = False
+        yield columns.take()
 
 
 class Patience:

@@ -48,6 +48,19 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def seconds(option: str, text: str) -> float:
+    """The seconds that `90s`, `30m` or `2h` stand for.
+
+    Raises:
+        SettingError: it is no such time.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    number = text[:-1]
+    if text[-1:] not in units or not number.isdecimal() or len(number) > 9 or not int(number):
+        raise SettingError(f"{option} {text}: must be a time such as 90s, 30m or 2h")
+    return float(int(number) * units[text[-1]])
+
+
 def directions(option: str, texts: Sequence[str]) -> dict[str, Literal["higher", "lower"]]:
     """What each `NAME=higher` or `NAME=lower` says, by name.
 

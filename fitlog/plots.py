@@ -6,8 +6,9 @@ import is cheaper.
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -68,13 +69,18 @@ _SMOOTHED_WINDOWS: Final = 24
 _LOG_SCALE_RATIO: Final = 100
 _MOST_METRICS: Final = 24
 
+# Draws something of all curves.
+Panel = Callable[[Sequence[Curve], "Axes"], None]
 
-def plot_logs(logs: Sequence[RunLog], *, labels: Sequence[str] | None = None) -> Figure:
+
+def plot_logs(
+    logs: Sequence[RunLog], *, labels: Sequence[str] | None = None, more: Sequence[Panel] = ()
+) -> Figure:
     """A figure of one or many logs: speed on top, then a panel for each metric.
 
     Every run in every log is a curve of its own. Of a log with several nodes the first is drawn, of
-    more than 24 metrics the first 24; the title says so then. `labels` are names for the logs, each
-    of one run; None takes those of their files.
+    more than 24 metrics the first 24; the title says so then. `labels` are names for the logs;
+    None takes those of their files. `more` draw further panels, behind those of the metrics.
 
     Raises:
         NoRecordsError: there is neither a speed nor a metric, or no log.
@@ -91,8 +97,10 @@ def plot_logs(logs: Sequence[RunLog], *, labels: Sequence[str] | None = None) ->
         name = logs[0].name if logs else None
         raise NoRecordsError("has neither a speed nor a metric to draw", path=name)
     with mpl.rc_context(cast(Any, STYLE)):
-        columns = _columns(len(metrics))
-        rows = -(-len(metrics) // columns)
+        named: list[Panel] = [functools.partial(_plot_named, metric) for metric in metrics]
+        panels = [*named, *more]
+        columns = _columns(len(panels))
+        rows = -(-len(panels) // columns)
         heights = [3.0] * has_speed + [2.6] * rows
         layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)
         width = 10.0 if columns < 3 else 12.5
@@ -100,9 +108,9 @@ def plot_logs(logs: Sequence[RunLog], *, labels: Sequence[str] | None = None) ->
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         if has_speed:
             plot_speed(curves, figure.add_subplot(grid[0, :]))
-        for i, metric in enumerate(metrics):
+        for i, panel in enumerate(panels):
             row, column = divmod(i, columns)
-            plot_metric(curves, metric, figure.add_subplot(grid[row + has_speed, column]))
+            panel(curves, figure.add_subplot(grid[row + has_speed, column]))
         _title(figure, curves, f" ({len(metrics)} of {len(names)} metrics)" * (names != metrics))
         _legend(figure, curves)
     return figure
@@ -201,8 +209,12 @@ def save_figure(figure: Figure, path: Path) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _columns(metrics: int) -> int:
-    return {0: 1, 1: 1, 2: 2, 4: 2}.get(metrics, 3)
+def _columns(panels: int) -> int:
+    return {0: 1, 1: 1, 2: 2, 4: 2}.get(panels, 3)
+
+
+def _plot_named(metric: str, curves: Sequence[Curve], axes: Axes) -> None:
+    plot_metric(curves, metric, axes)
 
 
 def _plot_epochs(axes: Axes, rows: pd.DataFrame, color: str, style: str) -> None:

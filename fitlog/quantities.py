@@ -96,7 +96,7 @@ def metric_values(facts: Sequence[RunFacts], name: str, higher: bool | None) -> 
     rows += row("last", lasts)
     having = [set(values) for values in every if values]
     common = max(set.intersection(*having), default=None) if len(having) > 1 else None
-    if common is not None and set(lasts) != {common}:
+    if common is not None and {*lasts} - {None} != {common}:
         rows += row(f"at epoch {common}", [common] * len(facts))
     walls = [
         max(fact.wall_seconds[epoch] for epoch in values.keys() & fact.wall_seconds.keys())
@@ -139,14 +139,10 @@ def _absolute(
     facts: Sequence[RunFacts] = (),
 ) -> list[Quantity]:
     """The quantity, or none where no run has it; of a metric, `facts` tell how exact it is."""
+    variances = [_variance(group, fact, each) for fact, each in zip(facts, figures, strict=False)]
     differences = [
-        absolute_difference(
-            new.value,
-            figures[0].value,
-            higher=higher,
-            variance=_variance(group, facts[0], facts[i], figures[0], new) if facts else None,
-        )
-        for i, new in enumerate(figures[1:], 1)
+        absolute_difference(new.value, figures[0].value, higher=higher, variance=variance)
+        for new, variance in zip(figures[1:], _sums(variances, len(figures)), strict=True)
     ]
     return _quantity(group, name, higher, "absolute", figures, differences)
 
@@ -174,14 +170,18 @@ def _quantity(
     ]
 
 
-def _variance(metric: str, a: RunFacts, b: RunFacts, old: Figure, new: Figure) -> float | None:
-    """Of a metric's difference: by the samples it was validated on, or by its epochs, the larger.
-
-    Both runs validate on much the same samples, so what differs is rather less uncertain.
-    """
+def _variance(metric: str, run: RunFacts, figure: Figure) -> float | None:
+    """Of a metric's value: by the samples it was validated on, or by its epochs, the larger."""
     split, _, name = metric.partition("-")
-    known = [scatter_variance(b.metrics.get(metric, {}), a.metrics.get(metric, {}))]
+    variances = [scatter_variance(run.metrics.get(metric, {}))]
     if split == "validation" and name.lower().startswith(_COUNTED):
-        parts = (sampling_variance(old.value, a.samples), sampling_variance(new.value, b.samples))
-        known.append(None if None in parts else sum(part for part in parts if part is not None))
-    return max((value for value in known if value is not None), default=None)
+        variances.append(sampling_variance(figure.value, run.samples))
+    return max((variance for variance in variances if variance is not None), default=None)
+
+
+def _sums(variances: Sequence[float | None], count: int) -> list[float | None]:
+    """Those of the differences from the first; None where one of both is not known."""
+    first = variances[0] if variances else None
+    if first is None:
+        return [None] * (count - 1)
+    return [None if each is None else first + each for each in variances[1:]]

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from fitlog.measures import PACE, PACE_MEASURE, Measure
 from fitlog.paces import JudgedRun
+from fitlog.printable import printable
 
 Verdict = Literal["pass", "improved", "regression", "inconclusive"]
 
@@ -92,21 +93,25 @@ class Judgement:
 
 
 def format_judgement(judgement: Judgement) -> str:
-    """The verdict as a sentence, then what it rests on, a line each."""
+    """The verdict as a sentence, then what it rests on, a line each; names are made printable."""
     lines = [f"{judgement.verdict}: {format_sentence(judgement)}"]
     sides = (("candidate", judgement.candidates), ("baseline", judgement.baseline))
     for side, runs in sides:
         if side == "baseline" and judgement.reference is not None:
-            lines.append(f"  history: {_history(judgement.reference, judgement.measure)}")
+            history = format_reference(judgement.reference, judgement.measure)
+            lines.append(f"  history: {printable(history)}")
             continue
-        lines += [f"  {side}: {run.name}: {format_run(run, judgement.measure)}" for run in runs]
+        for run in runs:
+            told = format_run(run, judgement.measure)
+            lines.append(f"  {side}: {printable(run.name)}: {printable(told)}")
     if not math.isnan(judgement.spread):
         worse = judgement.measure.worse
+        source = printable(judgement.spread_source)
         lines.append(
             f"  {abs(judgement.detectable):.1%} {worse} would have been called, with 80 %"
-            f" probability; runs differ by {judgement.spread:.1%}, {judgement.spread_source}"
+            f" probability; runs differ by {judgement.spread:.1%}, {source}"
         )
-    lines += [f"  note: {reason}" for reason in judgement.reasons]
+    lines += [f"  note: {printable(reason)}" for reason in judgement.reasons]
     return "\n".join(lines)
 
 
@@ -149,7 +154,8 @@ def format_sentence(judgement: Judgement) -> str:
             return f"{sentence}."
 
 
-def _history(reference: Reference, measure: Measure) -> str:
+def format_reference(reference: Reference, measure: Measure) -> str:
+    """The history's level, and how many runs hold it."""
     if not reference.runs:
         return f"{reference.name}: all its {reference.set_aside} comparable runs are set aside"
     text = (

@@ -45,6 +45,8 @@ def test_wrong_usage_exits_with_2(command: list[str], fitlog: Fitlog) -> None:
         (["--help"], "numpy pandas matplotlib mxnet rich pydantic"),
         (["check", "{}", "--baseline", "{}"], "numpy pandas matplotlib mxnet rich pydantic"),
         (["parse", "{}"], "matplotlib mxnet"),
+        (["export", "{}", "--to", "csv", "-o", "a.csv"], "matplotlib mxnet tensorboard mlflow"),
+        (["compare", "{}", str(SAMPLES / "lenet-2.log")], "matplotlib mxnet"),
         (
             ["phases", str(SAMPLES / "lenet-phases.jsonl")],
             "numpy pandas matplotlib mxnet rich pydantic",

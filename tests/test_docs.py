@@ -82,7 +82,7 @@ def test_every_public_name_is_documented() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "parse", "doctor", "dialects", "phases", "plot", "check"),
+        *("run", "parse", "doctor", "dialects", "phases", "plot", "compare", "check", "bench"),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
 )
@@ -94,7 +94,9 @@ def test_every_option_is_documented(command: str) -> None:
         "dialects": "reading",
         "phases": "phases",
         "plot": "plotting",
+        "compare": "comparing",
         "check": "gate",
+        "bench": "bench",
         "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"

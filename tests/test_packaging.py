@@ -70,6 +70,7 @@ def test_the_sdist_holds_what_its_tests_need(dist: Path) -> None:
         "sample_logs/golden/canonical.jsonl",
         "benchmarks/overhead.py",
         "docs/gate.md",
+        "action.yml",
         "parsers/fitlog_parsers/reader.py",
     ):
         assert name in names
@@ -110,6 +111,8 @@ def test_the_wheel_works_in_an_environment_of_its_own(dist: Path, tmp_path: Path
 def test_the_extras_are_those_that_the_readme_names() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
-    assert set(project["optional-dependencies"]) == {"mxnet", "gpu", "parquet", "zstd", "dev"}
+    assert set(project["optional-dependencies"]) == {
+        *("mxnet", "gpu", "parquet", "zstd", "tensorboard", "mlflow", "wandb", "dev"),
+    }
     for extra in project["optional-dependencies"]:
         assert f"`{extra}`" in (PROJECT / "README.md").read_text()

@@ -15,7 +15,9 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
+from fitlog.cli.exporting import export
 from fitlog.cli.history import history
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
@@ -26,7 +28,7 @@ from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, compare, check):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
     app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 

@@ -53,7 +53,7 @@ def compare(
         from fitlog.options import directions
 
         named = [*logs, *([] if baseline is None else [baseline])]
-        require_one_stdin(logs)
+        require_one_stdin(logs if baseline in logs else named)
         if picture is not None:
             files = [log for log in find_runs(named) if isinstance(log, (str, Path))]
             require_other_file(picture, files)
@@ -65,8 +65,8 @@ def compare(
             better=directions("--better", better or []),
         )
         if picture is not None:
-            from fitlog.plots import plot_logs, save_figure
+            from fitlog.compare_plots import plot_comparison
+            from fitlog.plots import save_figure
 
-            labels = [f"{run.label}  {Path(run.name).name}" for run in comparison.runs]
-            save_figure(plot_logs(comparison.logs, labels=labels), picture)
+            save_figure(plot_comparison(comparison), picture)
         typer.echo(format_comparison(comparison, form.value), nl=False)

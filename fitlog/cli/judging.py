@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from fitlog.choices import ReportFormat, Undecided
+from fitlog.choices import Undecided, VerdictFormat
 from fitlog.cli.app import require_one_stdin
+from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
 
@@ -49,16 +50,15 @@ def check(
     inconclusive: Annotated[
         Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
     ] = Undecided.FAIL,
-    form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+    form: Annotated[VerdictFormat, typer.Option("--format")] = VerdictFormat.TEXT,
 ) -> None:
     """Judge a training against a baseline or a history: its throughput, or a metric.
 
     Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3
     (inconclusive).
     """
-    with user_errors() as outcome:
+    with user_errors() as outcome, errors_written(form, metric):
         from fitlog.gate import check as check_runs
-        from fitlog.gate import format_judgement
         from fitlog.options import fraction, number_of_windows
 
         require_one_stdin([*candidates, *(baseline or [])])
@@ -75,14 +75,6 @@ def check(
             series=series,
             ignore=ignore or (),
         )
-        undecided = judgement.verdict == "inconclusive" and inconclusive is Undecided.PASS
-        outcome.exit_code = 0 if undecided else judgement.exit_code
-        if form is ReportFormat.JSON:
-            import json
-
-            typer.echo(json.dumps(judgement.to_dict(), indent=2))
-        else:
-            from fitlog.printable import printable
-
-            typer.echo(printable(format_judgement(judgement), keep="\n"))
+        outcome.exit_code = exit_code_of(judgement, inconclusive)
+        write_judgement(judgement, form, inconclusive)
         raise typer.Exit(outcome.exit_code)
