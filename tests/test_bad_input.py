@@ -289,5 +289,5 @@ def test_standard_input_is_not_written_over(tmp_path: Path) -> None:
         )
 
     assert done.returncode == 2
-    assert "would write over a log that is read" in done.stderr
+    assert "would write over a log or ledger that is read" in done.stderr
     assert log.read_bytes() == CANONICAL.read_bytes()

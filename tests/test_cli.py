@@ -186,7 +186,7 @@ def test_a_log_is_never_written_over(command: list[str], fitlog: Fitlog, tmp_pat
     done = fitlog(*command)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "would write over a log that is read" in done.stderr
+    assert "would write over a log or ledger that is read" in done.stderr
     assert log.read_bytes() == CANONICAL.read_bytes()
 
 
@@ -201,7 +201,7 @@ def test_a_log_of_a_folder_or_glob_is_never_written_over(
     done = fitlog(command, folder, "-o", "run.log")
 
     assert done.returncode == 2
-    assert "would write over a log that is read" in done.stderr
+    assert "would write over a log or ledger that is read" in done.stderr
     assert log.read_bytes() == CANONICAL.read_bytes()
 
 

@@ -132,6 +132,16 @@ def test_pruning_must_be_told_what_and_keeps_accepted_levels(ledger: Path, fitlo
     assert "begins a level that was accepted (because)" in accepted.stderr
 
 
+def test_an_export_does_not_write_over_its_ledger(ledger: Path, fitlog: Fitlog) -> None:
+    before = ledger.read_bytes()
+
+    done = fitlog("history", "export", "ledger.jsonl", "-o", ledger)
+
+    assert done.returncode == 2
+    assert "would write over" in done.stderr
+    assert ledger.read_bytes() == before
+
+
 @pytest.mark.usefixtures("ledger")
 def test_a_run_is_added_once(tmp_path: Path, fitlog: Fitlog) -> None:
     done = fitlog("history", "add", "ledger.jsonl", tmp_path / "logs" / "old-03.log")

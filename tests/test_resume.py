@@ -319,6 +319,10 @@ def other_options(run: Path) -> None:
     change_record(run, arguments={**arguments, "colour": "red"})
 
 
+def no_arguments(run: Path) -> None:
+    change_record(run, arguments=None)
+
+
 def of_a_script(run: Path) -> None:
     change_record(run, exit_code=None, arguments={"script": "train.py"})
 
@@ -336,6 +340,7 @@ def of_a_cluster(run: Path) -> None:
         (other_schema, "is no record that this fitlog reads: its schema is 99"),
         (no_json, "is no record of a run: "),
         (other_mxnet, "the run was begun with mxnet 1.5.0; this is 1.9.1"),
+        (no_arguments, "has no 'arguments', which those of fitlog's own trainings have"),
         (other_options, "was made by a fitlog with other options than this: colour"),
     ],
 )

@@ -100,7 +100,7 @@ def require_one_stdin(logs: list[str]) -> None:
 
 
 def require_other_file(target: Path, logs: Sequence[Source]) -> None:
-    """Raise where the file to be written is one of the logs found, by whatever name."""
+    """Raise where the file to be written is one of those read, by whatever name."""
     from fitlog.errors import OutputError
 
     if not target.exists():
@@ -113,5 +113,6 @@ def require_other_file(target: Path, logs: Sequence[Source]) -> None:
         )
         if same and target.is_file():
             raise OutputError(
-                f"{target} would write over a log that is read; name another file with --output"
+                f"{target} would write over a log or ledger that is read; name another file with"
+                " --output"
             )

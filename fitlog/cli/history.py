@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fitlog.cli.app import Logs, require_one_stdin
+from fitlog.cli.app import Logs, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
 
 history = typer.Typer(
@@ -176,6 +176,8 @@ def export(
         from fitlog.measures import find_measure
         from fitlog.timeline import find_timelines, format_csv, only_timeline
 
+        if output is not None:
+            require_other_file(output, [ledger])
         measure = find_measure(metric, better)
         found = find_timelines(read_ledger(ledger), measure, series=series)
         text = format_csv(only_timeline(found))

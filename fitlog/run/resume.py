@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fitlog.errors import TrainingError
 from fitlog.run.checkpoints import find_checkpoint
@@ -27,7 +27,18 @@ from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import VARIABLE, pin_threads
 from fitlog.run.training import build_training
-from fitlog.run_folder import PHASE_FILE, RUN_LOG, read_record
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
+
+# What of a record a run goes on from.
+_NEEDED: Final[dict[str, type]] = {
+    "status": str,
+    "start": str,
+    "cwd": str,
+    "arguments": dict,
+    "data": dict,
+    "versions": dict,
+    "host": dict,
+}
 
 
 def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], None]) -> RunResult:
@@ -119,6 +130,12 @@ def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> Ru
             f"{folder} is of several workers, which cannot be resumed; --model-prefix and"
             " --load-epoch go on from its parameters"
         )
+    for name, kind in _NEEDED.items():
+        if not isinstance(record.get(name), kind):
+            raise TrainingError(
+                f"{folder} cannot be resumed: its {RECORD} has no {name!r}, which those of fitlog's"
+                " own trainings have"
+            )
     try:
         options = RunOptions.from_record(record["arguments"])
         options = replace(options, trace=None)  # the one that is there shows the run's beginning
