@@ -10,9 +10,10 @@ import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _PHASES: Final = "phases.jsonl"
+_MOST: Final = 1e12  # neither nan nor an infinity is below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def read_usage(folder: Path, *, skip: int = 0) -> Usage | None:
     for line in text.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:  # the last line of a run that was killed
+        except (ValueError, RecursionError):  # the last line of a run that was killed
             continue
         if not isinstance(record, dict):
             continue
@@ -91,4 +92,4 @@ def _data_seconds(window: dict[str, Any]) -> float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) in (int, float) and abs(cast(float, value)) < _MOST
