@@ -114,7 +114,7 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LogError(f"cannot be read: {error}", path=str(path)) from None
     if not isinstance(record, dict) or not isinstance(record.get("host"), dict):
         raise LogError("is no record of a run: it has no 'host'", path=str(path))

@@ -91,7 +91,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise TrainingError(f"{folder} is no run's folder: there is no run.json in it") from None
     except OSError as error:
         raise TrainingError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TrainingError(f"{path} is no record of a run: {error}") from None
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fitlog.errors import TrainingError
 from fitlog.run.checkpoints import find_checkpoint
@@ -27,6 +27,8 @@ from fitlog.run.settings import RunOptions, check_options
 from fitlog.run.shim import import_mxnet
 from fitlog.run.threads import VARIABLE, pin_threads
 from fitlog.run.training import build_training
+
+_PARTS: Final = {"status": str, "start": str, "arguments": dict, "host": dict, "results": dict}
 
 
 def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], None]) -> RunResult:
@@ -109,6 +111,8 @@ def drop_half_line(path: Path) -> None:
 
 
 def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> RunOptions:
+    if missing := [n for n, kind in _PARTS.items() if not isinstance(record.get(n), kind)]:
+        raise TrainingError(f"{folder}/run.json is damaged: its {missing[0]!r} makes no sense")
     if "exit_code" in record:
         raise TrainingError(
             f"{folder} is of a script or a command; only fitlog's own trainings can be resumed"
