@@ -116,7 +116,8 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
     record = read_record(folder)
     if not isinstance(record.get("host"), dict):
         raise TrainingError(f"{path} is no record of a run: it has no 'host'")
-    return record
+    versions = record.get("versions")
+    return {**record, "versions": versions if isinstance(versions, dict) else {}}
 
 
 def _shown(value: str) -> str:

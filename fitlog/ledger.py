@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,9 @@ class Entry:
     def date(self) -> str:
         """When it was run, or else added: to the minute."""
         return (self.start or self.added)[:16].replace("T", " ")
+
+
+_TEXTS: Final = tuple(field.name for field in fields(Entry) if field.type == "str")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +228,7 @@ def _read_all(file: int) -> bytes:
 
 
 def _parse(name: str, text: bytes) -> Ledger:
-    entries: list[Entry] = []
+    entries: dict[str, Entry] = {}
     acceptances: list[Acceptance] = []
     doubts: list[str] = []
     for number, line in enumerate(text.split(b"\n"), start=1):
@@ -240,35 +243,40 @@ def _parse(name: str, text: bytes) -> Ledger:
                     " upgrade it"
                 )
             if document["kind"] == "run":
-                entries.append(_entry(document))
+                entry = _entry(document)
+                if entry.id in entries:  # two branches added it, and were merged
+                    doubts.append(f"line {number} of {name} is run {entry.id} again: skipped")
+                else:
+                    entries[entry.id] = entry
             elif document["kind"] == "accept":
                 acceptances.append(
                     Acceptance(**{key: str(document[key]) for key in Acceptance.__slots__})
                 )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             doubts.append(f"line {number} of {name} cannot be read, and was skipped")
     return Ledger(
         name=name,
-        entries=tuple(entries),
+        entries=tuple(entries.values()),
         acceptances=tuple(acceptances),
         doubts=tuple(doubts),
     )
 
 
 def _entry(document: Document) -> Entry:
-    fields = {key: document[key] for key in Entry.__slots__}
-    for measured in fields["measures"].values():
+    values = {key: document[key] for key in Entry.__slots__}
+    for measured in values["measures"].values():
         numbers = asdict(pace_of(measured)) if "pace" in measured else measured
         if not all(math.isfinite(number) for number in numbers.values()):
             raise ValueError(measured)
         if "pace" not in measured:
             measured["value"], measured["epoch"] = float(measured["value"]), int(measured["epoch"])
-    if not all(isinstance(value, str) for value in fields["like"].values()):
-        raise TypeError(fields["like"])
-    usage = fields["usage"]
-    fields["usage"] = None if usage is None else Usage(**usage)
-    fields["doubts"] = tuple(fields["doubts"])
-    return Entry(**fields)
+    texts = [values[key] for key in _TEXTS]
+    if not all(isinstance(value, str) for value in (*texts, *values["like"].values())):
+        raise TypeError(document)
+    usage = values["usage"]
+    values["usage"] = None if usage is None else Usage(**usage)
+    values["doubts"] = tuple(values["doubts"])
+    return Entry(**values)
 
 
 def _is_of(line: bytes, gone: set[str]) -> bool:
@@ -276,5 +284,5 @@ def _is_of(line: bytes, gone: set[str]) -> bool:
     try:
         document = json.loads(line)
         return document.get("id", document.get("run")) in gone
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return False

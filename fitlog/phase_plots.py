@@ -62,9 +62,11 @@ def plot_phases(log: PhaseLog, fit: int | None = None) -> Figure:
     if fit is not None and not 0 <= fit < len(log.fits):
         raise SettingError(f"no fit {fit}: there are {len(log.fits)}, counted from 0")
     windows = log.windows[(log.windows["fit"] == number) & (log.windows["split"] == "train")]
+    windows = windows.dropna(subset="epoch")
     if windows.empty:
         raise NoRecordsError("has no batch to draw", path=log.name)
-    epochs = _with_cut_epoch(log.epochs[log.epochs["fit"] == number], windows)
+    epochs = log.epochs[log.epochs["fit"] == number].dropna(subset="epoch")
+    epochs = _with_cut_epoch(epochs, windows)
     measured = _measured_ms(windows)
     with mpl.rc_context(cast(Any, STYLE)):
         heights = [3.4, 2.2] + [1.0] * bool(measured)
@@ -178,6 +180,8 @@ def _with_cut_epoch(epochs: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame
 
 def _measured_ms(windows: pd.DataFrame) -> dict[str, float]:
     batches = windows["measured_batches"].sum()
+    if not batches:
+        return {}
     sums = {part: windows[f"measured_{part}"].sum() for part in MEASURED}
     return {part: float(seconds / batches * 1e3) for part, seconds in sums.items() if seconds}
 

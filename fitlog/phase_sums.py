@@ -124,7 +124,7 @@ def sum_fit(records: PhaseRecords, fit: Fit) -> FitSums:
     facts: dict[str, Any] = {
         "fit": fit.number,
         "status": "running" if fit.end is None else str(fit.end.get("status")),
-        "epochs": len(ended | {integer(w, "epoch") for w in windows}),
+        "epochs": len(epochs) + len({integer(w, "epoch") for w in windows} - ended),
         "complete_epochs": sum(epoch.get("complete") is True for epoch in epochs),
         "setup": None if fit.setup is None else fit.setup["seconds"],
         "first_batch": first,
@@ -260,7 +260,7 @@ def _padding(fit: Fit, windows: list[Record]) -> int | None:
     size, samples = integer(fit.head, "batch_size"), _samples(windows)
     if size is None or samples is None:
         return None
-    return size * sum(integer(w, "batches") or 0 for w in windows) - samples
+    return max(0, size * sum(integer(w, "batches") or 0 for w in windows) - samples)
 
 
 def _rate(windows: list[Record], name: str) -> float | None:

@@ -103,7 +103,8 @@ def _flag(record: Record, name: str) -> bool:
 
 
 def _text(record: Record, name: str) -> str:
-    return str(record.get(name, ""))
+    text = str(record.get(name, ""))
+    return text.encode("utf-8", "backslashreplace").decode()  # JSON can have half a character
 
 
 _READERS: Final[dict[str, Callable[[Record, str], Any]]] = {
@@ -215,5 +216,6 @@ def _series(values: list[Any], dtype: str) -> Any:
         times = pd.Series(whole).astype("datetime64[us]")
         return times.dt.tz_localize("UTC")
     if "/" in dtype:
-        return pd.Categorical(values, categories=dtype.split("/"))
+        known = dtype.split("/")
+        return pd.Categorical([v if v in known else None for v in values], categories=known)
     return pd.array(values, dtype=cast(Any, dtype))

@@ -53,6 +53,27 @@ def test_a_run_is_added_checked_shown_and_exported(tmp_path: Path, fitlog: Fitlo
     assert all(int(row["time"]) > 1.7e9 for row in rows)
 
 
+@pytest.mark.usefixtures("ledger")
+def test_every_command_says_which_lines_it_skipped(tmp_path: Path, fitlog: Fitlog) -> None:
+    (log,) = write_logs(tmp_path / "new", [1000.0], seed=900)
+    with (tmp_path / "ledger.jsonl").open("a") as file:
+        file.write("half a li\n")
+
+    for words in (
+        ("add", "ledger.jsonl", log),
+        ("list", "ledger.jsonl"),
+        ("show", "ledger.jsonl"),
+        ("accept", "ledger.jsonl", "--reason", "it is right"),
+        ("export", "ledger.jsonl"),
+        ("prune", "ledger.jsonl", "--keep", "9"),
+    ):
+        done = fitlog("history", *words)
+
+        assert done.returncode == 0, words
+        said = done.stdout + done.stderr
+        assert "of ledger.jsonl cannot be read, and was skipped" in said, words
+
+
 def test_a_change_of_level_is_drawn_where_it_happened(tmp_path: Path, fitlog: Fitlog) -> None:
     levels = [*levels_around(1000, 10, spread=0.005), *levels_around(900, 6, spread=0.005)]
     logs = write_logs(tmp_path / "logs", levels)

@@ -345,6 +345,33 @@ def test_the_last_fit_is_drawn_or_the_one_asked_for(tmp_path: Path) -> None:
         plot_phases(log, 2)
 
 
+def test_what_records_do_not_say_in_numbers_is_not_drawn(tmp_path: Path) -> None:
+    simulated = Simulated().run(epochs=3, compute=1.0)
+    of_first = [r for r in simulated.records if r.get("epoch") == 0]
+    for record in of_first:
+        record["epoch"] = "zero"
+    of_first[0]["measured"] = {"batches": 0, "forward": 1.0}
+    of_first[0]["part"] = "\ud800"
+    simulated.write(tmp_path / "phases.jsonl")
+
+    figure = plot_phases(read_phases(tmp_path))
+
+    assert len(bars_of(figure.axes[0])["network"]) == 2
+    assert len(figure.axes) == 2
+
+
+def test_a_report_counts_no_epoch_twice_and_no_sample_less_than_none(tmp_path: Path) -> None:
+    simulated = Simulated(batch_size=10).run(epochs=3, compute=1.0)
+    for record in simulated.records:
+        record |= {"epoch": "one"} if "epoch" in record else {}
+        record |= {"batches": 10**400} if "batches" in record else {}
+
+    sums = sums_of(simulated, tmp_path)
+
+    assert (sums.epochs, sums.complete_epochs) == (3, 3)
+    assert sums.padding == 0
+
+
 def test_a_fit_without_a_batch_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "phases.jsonl").write_text(Simulated().run(epochs=0).lines[0])
 

@@ -113,9 +113,29 @@ def test_a_line_that_was_cut_short_is_skipped_and_named_and_spoils_no_other(tmp_
     assert held.doubts == (f"line 2 of {ledger} cannot be read, and was skipped",)
 
 
+def test_a_run_that_stands_twice_in_a_merged_ledger_counts_once(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    add_entries(ledger, [entry_of(1), entry_of(2)])
+    ledger.write_text(ledger.read_text() * 2)
+
+    held = read_ledger(ledger)
+
+    assert [entry.id for entry in held.entries] == [entry_of(1).id, entry_of(2).id]
+    assert held.doubts[0] == f"line 3 of {ledger} is run {entry_of(1).id} again: skipped"
+
+
 @pytest.mark.parametrize(
     "line",
-    ["nonsense", "[]", "{}", '{"schema": 1}', '{"schema": 1, "kind": "run"}', "\x00\x00", "null"],
+    [
+        "nonsense",
+        "[]",
+        "{}",
+        '{"schema": 1}',
+        '{"schema": 1, "kind": "run"}',
+        "\x00\x00",
+        "null",
+        pytest.param("[" * 100_000, id="deep"),
+    ],
 )
 def test_a_line_that_is_no_run_is_skipped_and_named(line: str, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
@@ -133,6 +153,10 @@ def test_a_line_that_is_no_run_is_skipped_and_named(line: str, tmp_path: Path) -
         {"measures": {"pace": {"pace": math.nan}}},
         {"measures": {"pace": {"pace": 9.0}}},
         {"measures": {"pace": 9.0}},
+        {"measures": {"validation-accuracy": {"value": 10**400, "epoch": 3}}},
+        {"id": 5},
+        {"added": 3},
+        {"start": None},
         {"measures": {"validation-accuracy": {"value": math.inf, "epoch": 3}}},
         {"measures": {"validation-accuracy": {"value": 0.9}}},
         {"measures": {"validation-accuracy": {"value": "high", "epoch": 3}}},

@@ -310,6 +310,14 @@ def no_json(run: Path) -> None:
     (run / "run.json").write_text("{")
 
 
+def deep_json(run: Path) -> None:
+    (run / "run.json").write_text("[" * 100_000)
+
+
+def spoilt_json(run: Path) -> None:
+    change_record(run, results=5)
+
+
 def other_mxnet(run: Path) -> None:
     change_record(run, versions={"mxnet": "1.5.0"})
 
@@ -339,6 +347,8 @@ def of_a_cluster(run: Path) -> None:
         (not_a_run, "is no run's folder: there is no run.json in it"),
         (other_schema, "is no record that this fitlog reads: its schema is 99"),
         (no_json, "is no record of a run: "),
+        (deep_json, "is no record of a run: "),
+        (spoilt_json, "run.json is damaged: its 'results' makes no sense"),
         (other_mxnet, "the run was begun with mxnet 1.5.0; this is 1.9.1"),
         (no_arguments, "has no 'arguments', which those of fitlog's own trainings have"),
         (other_options, "was made by a fitlog with other options than this: colour"),

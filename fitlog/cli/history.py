@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fitlog.cli.app import Logs, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
+
+if TYPE_CHECKING:
+    from fitlog.ledger import Ledger
 
 history = typer.Typer(
     help="Keep the runs that new ones are judged against (fitlog check --history).",
@@ -43,7 +46,7 @@ def add(
     with user_errors():
         from datetime import UTC, datetime
 
-        from fitlog.ledger import add_entries
+        from fitlog.ledger import add_entries, read_ledger
         from fitlog.options import number_of_windows
         from fitlog.past import make_entry
         from fitlog.printable import printable
@@ -69,6 +72,7 @@ def add(
                 typer.echo("  it holds no speeds: only metrics and times can be judged by it")
             if entry.like_source != RECORD:
                 typer.echo("  no run.json tells where it ran: this machine is assumed")
+        _say_doubts(read_ledger(ledger))
 
 
 @history.command("list")
@@ -131,6 +135,7 @@ def accept(
         if not reason.strip():
             raise SettingError("--reason is missing: say why the new level is right")
         held = read_ledger(ledger)
+        _say_doubts(held)
         if not held.entries:
             raise BaselineError(f"{ledger} holds no run whose level could be accepted")
         entry = held.entries[-1] if run is None else held.find(run)
@@ -151,12 +156,14 @@ def prune(
     with user_errors():
         from fitlog.errors import SettingError
         from fitlog.ledger import prune as remove_runs
+        from fitlog.ledger import read_ledger
         from fitlog.past import choose_pruned
 
         if (keep is None) == (not run):
             raise SettingError("say either --keep N or --run RUN: what to remove")
         removed = remove_runs(ledger, lambda held: choose_pruned(held, keep=keep, runs=run or ()))
         typer.echo(f"removed {len(removed)} runs")
+        _say_doubts(read_ledger(ledger))
 
 
 @history.command()
@@ -174,12 +181,15 @@ def export(
         from fitlog.errors import OutputError
         from fitlog.ledger import read_ledger
         from fitlog.measures import find_measure
+        from fitlog.printable import printable
         from fitlog.timeline import find_timelines, format_csv, only_timeline
 
         if output is not None:
             require_other_file(output, [ledger])
         measure = find_measure(metric, better)
-        found = find_timelines(read_ledger(ledger), measure, series=series)
+        held = read_ledger(ledger)
+        _say_doubts(held)
+        found = find_timelines(held, measure, series=series)
         text = format_csv(only_timeline(found))
         if output is None:
             typer.echo(text, nl=False)
@@ -188,4 +198,12 @@ def export(
             output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write {output}: {error.strerror}") from None
-        typer.echo(f"wrote {output}")
+        typer.echo(f"wrote {printable(str(output))}")
+
+
+def _say_doubts(held: Ledger) -> None:
+    """Of the lines that were skipped; on standard error, for the output may be read by programs."""
+    from fitlog.printable import printable
+
+    for doubt in held.doubts:
+        typer.echo(f"fitlog: {printable(doubt)}", err=True)

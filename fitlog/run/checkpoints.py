@@ -206,7 +206,7 @@ def _read_manifest(path: Path, prefix: Path) -> Checkpoint:
             log_bytes=int(manifest["log_bytes"]),
             files=tuple(StoredFile(**file) for file in manifest["files"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise TrainingError(f"it is no manifest: {error}") from None
     expected = {_symbol_file(prefix).name} | {
         numbered(prefix, checkpoint.epoch, suffix).name for suffix in ("params", "states")

@@ -40,6 +40,8 @@ _NEEDED: Final[dict[str, type]] = {
     "host": dict,
 }
 
+_PARTS: Final = {"status": str, "start": str, "arguments": dict, "host": dict, "results": dict}
+
 
 def resume(folder: Path, *, num_epochs: int | None = None, say: Callable[[str], None]) -> RunResult:
     """Go on with the run in `folder`, after its last checkpoint that is whole.
@@ -121,6 +123,8 @@ def drop_half_line(path: Path) -> None:
 
 
 def _options(folder: Path, record: dict[str, Any], num_epochs: int | None) -> RunOptions:
+    if missing := [n for n, kind in _PARTS.items() if not isinstance(record.get(n), kind)]:
+        raise TrainingError(f"{folder}/run.json is damaged: its {missing[0]!r} makes no sense")
     if "exit_code" in record:
         raise TrainingError(
             f"{folder} is of a script or a command; only fitlog's own trainings can be resumed"
