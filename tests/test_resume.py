@@ -350,7 +350,7 @@ def of_a_cluster(run: Path) -> None:
         (deep_json, "is no record of a run: "),
         (spoilt_json, "run.json is damaged: its 'results' makes no sense"),
         (other_mxnet, "the run was begun with mxnet 1.5.0; this is 1.9.1"),
-        (no_arguments, "has no 'arguments', which those of fitlog's own trainings have"),
+        (no_arguments, "its 'arguments' makes no sense"),
         (other_options, "was made by a fitlog with other options than this: colour"),
     ],
 )
