@@ -13,6 +13,7 @@ from typing import Any, Final
 from fitlog.errors import OutputError
 from fitlog.export.points import Place, Point, Settings, posix_seconds
 from fitlog.export.target import Logs, import_extra
+from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG
 
 # What MLflow takes at once: 1,000 metrics, 100 parameters, which have 6,000 characters.
 _MOST_METRICS: Final = 1_000
@@ -20,7 +21,7 @@ _MOST_PARAMS: Final = 100
 _LONGEST: Final = 6_000
 # Slashes, too, but not where they would make another path.
 _NOT_IN_NAMES: Final = re.compile(r"[^\w. :/-]|^/|/$|\.\.|//|/\.(?=/)", re.ASCII)
-_BESIDE: Final = ("run.json", "phases.jsonl")
+_BESIDE: Final = (RECORD, PHASE_FILE)
 _EXPERIMENT: Final = "fitlog"
 
 
@@ -146,7 +147,7 @@ def _files(log: Path | None) -> list[Path]:
     """The log, and what `fitlog run` wrote beside it."""
     if log is None or not log.is_file():
         return []
-    beside = [log.with_name(name) for name in _BESIDE] if log.name == "run.log" else []
+    beside = [log.with_name(name) for name in _BESIDE] if log.name == RUN_LOG else []
     return [log, *(file for file in beside if file.is_file())]
 
 
