@@ -62,6 +62,10 @@ def _drop_output() -> None:
 def _failure(message: str, details: Sequence[str] = ()) -> typer.Exit:
     from fitlog.printable import printable
 
+    try:
+        sys.stdout.flush()
+    except OSError:  # the message says what came first
+        _drop_output()
     typer.echo(f"fitlog: {printable(message)}", err=True)
     for line in details:
         typer.echo(f"  {printable(line)}", err=True)

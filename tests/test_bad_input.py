@@ -190,12 +190,16 @@ def test_output_that_cannot_be_written_is_an_error(command: str) -> None:
         (f"parse {SAMPLES}/killed.log 2> /dev/full", 0),
         ("parse --no-such-option 2> /dev/full", 2),
         ("--help > /dev/full", 2),
+        ("run --num-epochs 1 > /dev/full", 2),
         ("--version > /dev/full", 2),
     ],
 )
-def test_that_nobody_hears_a_message_changes_no_exit_code(command: str, exit_code: int) -> None:
+def test_that_nobody_hears_a_message_changes_no_exit_code(
+    command: str, exit_code: int, tmp_path: Path
+) -> None:
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m fitlog {command}"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

@@ -396,6 +396,8 @@ def test_what_cannot_be_compared_is_an_error(samples: Path, tmp_path: Path) -> N
         compare(log, tmp_path / "*.txt")
     with pytest.raises(LogError, match=r"holds 2 logs and no run\.log: name the logs"):
         compare(log, tmp_path)
+    with pytest.raises(SettingError, match="target nan: must be a finite number"):
+        compare(log, other, target=math.nan)
     with pytest.raises(SettingError, match="no metric in common"):
         compare(b"Epoch[0] Time cost=3.0\n", b"Epoch[0] Time cost=4.0\n", target=0.5)
 

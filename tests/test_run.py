@@ -258,6 +258,7 @@ def test_a_killed_training_leaves_a_record_that_says_running(mx: Any, tmp_path: 
         (["--seed", "-1"], "--seed -1: must be from 0 to 2147483647"),
         (["--name", "a/b"], "--name 'a/b': must do as the name of a folder"),
         (["--name", ".."], "--name '..': must do as the name of a folder"),
+        (["--name", "\x1b[31m"], "--name '\\x1b[31m': must do as the name of a folder"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_written(

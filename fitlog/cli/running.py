@@ -376,5 +376,7 @@ def _resume(context: typer.Context, folder: Path) -> RunResult:
 
 def _print_summary(result: RunResult) -> None:
     from fitlog.cli.summary import format_next, format_summary
+    from fitlog.printable import printable
 
-    typer.echo(f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}")
+    summary = f"\n{format_summary(result.record, result.folder)}\n{format_next(result.folder)}"
+    typer.echo(printable(summary, keep="\n"))

@@ -10,7 +10,7 @@ from fitlog.errors import TrainingError
 
 def check_name(name: str) -> None:
     """Raise TrainingError where the name of a run does not do as that of a folder."""
-    if Path(name).name != name or name in (".", ".."):
+    if Path(name).name != name or name in (".", "..") or not name.isprintable():
         raise TrainingError(f"--name {name!r}: must do as the name of a folder")
 
 
