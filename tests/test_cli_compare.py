@@ -110,7 +110,7 @@ def test_a_direction_of_ones_own_turns_the_judgement(fitlog: Fitlog) -> None:
         (["compare", ONE, "."], "is a folder without a log"),
         (["compare", ONE, SLOW, "--metric", "f1"], "not all runs have it"),
         (["compare", ONE, SLOW, "--better", "accuracy"], "must be NAME=higher or NAME=lower"),
-        (["compare", ONE, SLOW, "--target", "nan"], "must be a number"),
+        (["compare", ONE, SLOW, "--target", "nan"], "must be a finite number"),
         (["compare", ONE, SLOW, "--plot", "out.txt"], "the ending must be one of"),
         (["compare", ONE, SLOW, "--format", "xml"], "Invalid value for '--format'"),
     ],
