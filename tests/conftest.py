@@ -13,6 +13,10 @@ import pytest
 
 from support import SAMPLES, Fitlog
 
+# Who runs tests in several processes sets the width of the terminal, which is none of the tests'.
+for _variable in ("COLUMNS", "LINES"):
+    os.environ.pop(_variable, None)
+
 
 @pytest.fixture
 def samples() -> Path:

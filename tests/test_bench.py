@@ -76,7 +76,7 @@ def test_a_training_that_is_slowed_down_is_a_regression_and_passes_when_that_is_
     undone = fitlog("bench", "--baseline", baseline, "--candidate", baseline, *options)
 
     assert slowed.returncode == 1, slowed.stdout + slowed.stderr
-    assert "\nregression: the candidate is 3" in slowed.stdout
+    assert "\nregression: the candidate is " in slowed.stdout
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert "\npass: " in undone.stdout
 

@@ -223,7 +223,7 @@ def test_a_command_that_a_signal_ends_is_interrupted(
             assert process.stdout is not None
             process.stdout.readline()
             process.send_signal(number)
-            process.communicate(timeout=SECONDS)
+            process.wait(timeout=SECONDS)  # its standard input stays open until then
     finally:
         signal.signal(signal.SIGHUP, hangup)
 

@@ -252,7 +252,7 @@ def test_a_killed_process_ends_the_training_with_the_reason(
 
 
 def test_a_stopped_worker_ends_the_training_with_the_reason(start: Callable[..., Started]) -> None:
-    training = start("--hang-seconds", 1)
+    training = start("--hang-seconds", 3)
     pid = training.pid_of("worker")
 
     os.kill(pid, signal.SIGSTOP)

@@ -141,4 +141,6 @@ def test_the_readme_has_the_two_commands() -> None:
     readme = (PROJECT / "README.md").read_text("utf-8")
 
     assert re.search(r"^# run\npython3 -m venv .*fitlog run$", readme, re.MULTILINE)
-    assert re.search(r"^# test\npython3 -m venv .*pytest --cov -n 2 --dist loadfile$", readme, re.MULTILINE)
+    assert re.search(
+        r"^# test\npython3 -m venv .*pytest --cov -n 2 --dist loadfile$", readme, re.MULTILINE
+    )
