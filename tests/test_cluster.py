@@ -211,7 +211,7 @@ class Started:
         }
 
     def pid_of(self, role: str) -> int:
-        return min(pid for name, pid in self.members if name == role)
+        return min(int(pid) for name, pid in self.members if name == role)
 
     def end(self) -> tuple[int, str, dict[str, Any]]:
         """Exit code, messages and record, once it has ended by itself and left nothing behind."""
