@@ -315,6 +315,12 @@ def test_what_workers_are_told_survives_the_command_line() -> None:
     ("options", "folder", "code", "message"),
     [
         ({"optimizer": "sdg"}, "run", 2, "fitlog: no optimizer named 'sdg'; known: "),
+        (
+            {"lr": 1e6, "metric": ("ce",), "on_nan": "stop", "fast": True},
+            "run",
+            2,
+            "fitlog: cross-entropy is nan in epoch 0",
+        ),
         ({}, "task/run", 1, "NotADirectoryError: [Errno 20] Not a directory: 'task/run'"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 import fitlog
 from fitlog import TrainingError
+from fitlog.errors import Termination
 from fitlog.run.launch import train
 from fitlog.run.settings import RunOptions
 from networks import BATCH, make_arrays, make_data, make_module
@@ -155,6 +157,54 @@ def test_a_second_signal_stops_at_once(mx: Any, tmp_path: Path) -> None:
     assert record["status"] == "interrupted"
     assert record["stopped"]["parameters"] is None
     assert "Stopped by" in (run / "run.log").read_text()
+
+
+def test_a_second_signal_while_parameters_are_saved_leaves_them_out(
+    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mx is not None
+    sync = os.fsync
+    sent: list[signal.Signals] = []
+
+    def asking(descriptor: int) -> None:
+        sync(descriptor)
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        number = signal.SIGTERM if "interrupted" in name else signal.SIGINT
+        if ".params" in name and number not in sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(os, "fsync", asking)
+    with pytest.raises(Termination):
+        train(RunOptions(network="mlp", num_epochs=10, out=tmp_path))
+
+    assert sent == [signal.SIGINT, signal.SIGTERM]
+    (run,) = tmp_path.iterdir()
+    record = json_of(run / "run.json")
+    assert (record["status"], record["stopped"]["signal"]) == ("interrupted", "SIGTERM")
+    assert record["stopped"]["parameters"] is None
+    assert not list(run.glob("*interrupted*"))
+    assert (run / "run.log").read_text().splitlines()[-1].startswith("Stopped by SIGTERM after")
+
+
+def test_a_signal_while_the_end_is_written_down_changes_nothing(
+    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mx is not None
+    sync = os.fsync
+
+    def asking(descriptor: int) -> None:
+        sync(descriptor)
+        if "run.json" in os.readlink(f"/proc/self/fd/{descriptor}"):  # at the beginning, too
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(os, "fsync", asking)
+    with pytest.raises(KeyboardInterrupt):
+        train(RunOptions(network="mlp", num_epochs=10, out=tmp_path))
+
+    (run,) = tmp_path.iterdir()
+    assert json_of(run / "run.json")["status"] == "interrupted"
 
 
 def test_a_run_that_ignores_interrupts_goes_on_ignoring_them(mx: Any, tmp_path: Path) -> None:
