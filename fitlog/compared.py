@@ -19,7 +19,7 @@ from fitlog.paces import MIN_WINDOWS
 from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
 from fitlog.remedies import TOLD_BY_TABLES
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import Source, find_logs, name_of
 from fitlog.stats import measure_pace

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 from fitlog.errors import SettingError, Termination, TrainingError
 from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address, threads_of
-from fitlog.run.fingerprint import describe_data
+from fitlog.run.data_identity import describe_data
+from fitlog.run.display import shown_progress
 from fitlog.run.folders import new_folder
 from fitlog.run.group import GroupEnd, Stream, launch_group
 from fitlog.run.launch import make_parent
-from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
 from fitlog.run.record import begin_record, end_record, write_record
 from fitlog.run.recorded import RunResult

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fitlog.errors import TrainingError
-from fitlog.run.fingerprint import describe_data
+from fitlog.run.data_identity import describe_data
 from fitlog.run.folders import new_folder
 from fitlog.run.locking import locked
 from fitlog.run.record import begin_record

@@ -13,10 +13,10 @@ from typing import Any
 
 from fitlog.errors import Termination, TrainingError
 from fitlog.run.checkpoints import Checkpointer
+from fitlog.run.display import shown_progress
 from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.nans import NanWatch
-from fitlog.run.progress import shown_progress
 from fitlog.run.record import end_record, write_record
 from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions
