@@ -126,12 +126,14 @@ def _conclude(record: dict[str, Any], end: GroupEnd, folder: Path) -> None:
         }
         for process in end.members
     ]
-    record["status"] = end.status
     log = f"{folder}/run.log"
-    if end.status == "interrupted":
-        raise KeyboardInterrupt(f"(the log so far: {log})")
-    if end.status == "terminated":
-        raise Termination(f"(the log so far: {log})")
+    if end.status in ("interrupted", "terminated"):
+        is_terminated = end.status == "terminated"
+        record["status"] = "interrupted"
+        record["stopped"] = {"signal": "SIGTERM" if is_terminated else "SIGINT"}
+        ending = Termination if is_terminated else KeyboardInterrupt
+        raise ending(f"(the log so far: {log})")
+    record["status"] = end.status
     if end.status == "failed":
         record["error"] = "\n".join([str(end.reason), *end.last_words])
         raise TrainingError(
