@@ -38,7 +38,7 @@ def main() -> None:
     sys.stdout = _stream(sys.stdout)
     sys.stderr = _stream(sys.stderr, unfailing=True)
     try:
-        app()
+        app(prog_name="fitlog")  # also of `python -m fitlog`, whose completion is that of fitlog
     except OSError as error:  # of the help's output; a command has dealt with its own
         try:
             with user_errors():

@@ -9,6 +9,7 @@ import typer
 
 from fitlog.choices import Undecided, VerdictFormat
 from fitlog.cli.app import require_one_stdin
+from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
@@ -26,7 +27,11 @@ def check(
         typer.Option(metavar="LEDGER", help="The past runs to compare with (fitlog history)."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="pace, throughput, time_cost, or one such as validation-accuracy.")
+        str,
+        typer.Option(
+            autocompletion=complete_measure,
+            help="pace, throughput, time_cost, or one such as validation-accuracy.",
+        ),
     ] = "pace",
     better: Annotated[
         str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
