@@ -1,4 +1,4 @@
-"""`fitlog --install-completion`, and what shells then offer at TAB: in real shells and terminals."""
+"""`fitlog --install-completion`, and what real shells in real terminals then offer at TAB."""
 
 from __future__ import annotations
 
