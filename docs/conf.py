@@ -22,6 +22,9 @@ exclude_patterns = ["images"]
 html_theme = "furo"
 html_title = "fitlog"
 html_show_sphinx = False
+html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 
 # Nothing is asked for from the network, and a link that leads nowhere is an error.

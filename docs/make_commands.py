@@ -8,20 +8,23 @@ from typing import Any
 
 import typer
 
+import fitlog.cli  # noqa: F401  # adds the commands to the application
+
 PAGE = Path(__file__).resolve().parent / "commands.md"
 WIDTH = 90
 INTRODUCTION = """\
 # All commands
 
-What `--help` prints. `fitlog --install-completion` lets the shell that it is run in (bash, zsh or fish)
-complete commands, options, names of files and dialects, and the metrics of the logs that stand on the
-line; it takes effect in the next shell, in zsh from the second TAB on.
+What `--help` prints. `fitlog --install-completion` lets the shell that it is run in (bash, zsh or
+fish) complete commands, options, names of files and dialects, and the metrics of the logs that
+stand on the line. It takes effect in the next shell; in zsh, whose first TAB loads it, from the
+second TAB on.
 """
 
 
 def format_commands() -> str:
     """The page: a section for each command, with its help at a fixed width."""
-    from fitlog.cli import app
+    from fitlog.cli.app import app
 
     sections = [INTRODUCTION]
     for name, text in _helps(typer.main.get_command(app), "fitlog"):

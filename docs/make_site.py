@@ -52,7 +52,7 @@ def build_site(site: Path) -> int:
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Build the documentation into a site.")
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "site")
     parser.add_argument("--keep-pictures", action="store_true", help="draw docs/images, no more")
     options = parser.parse_args()

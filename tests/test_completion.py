@@ -30,7 +30,7 @@ SHOWING = {
 @pytest.fixture(params=INTERACTIVE)
 def shell(request: pytest.FixtureRequest) -> str:
     """Each of the shells that are installed; the whole path of it."""
-    found = shutil.which(request.param)
+    found = shutil.which(str(request.param))
     if found is None:
         pytest.skip(f"{request.param} is not installed")
     return found

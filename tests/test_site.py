@@ -1,4 +1,4 @@
-"""The documentation builds into a site without a warning; its generated page and notebook are up to date."""
+"""The documentation builds into a site without a warning, the notebook runs, no page is stale."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
 
     anchors = {name.rpartition(".")[2] for name in _Page(site / "api.html").anchors}
 
-    shown = {name for name in [*fitlog.__all__, *fitlog_parsers.__all__]}
+    shown = {*fitlog.__all__, *fitlog_parsers.__all__}
     assert shown - anchors <= {"Entry", "Record", "Scope", "Split", "MISSING", "DIALECTS"}
 
 
@@ -115,7 +115,7 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     )
 
 
-def test_the_notebook_runs_and_is_kept_without_outputs(tmp_path: Path) -> None:
+def test_the_notebook_runs_and_is_kept_without_outputs() -> None:
     nbclient = pytest.importorskip("nbclient", reason="nbclient is in the extra docs")
     pytest.importorskip("ipykernel", reason="ipykernel is in the extra docs")
     import nbformat
