@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -49,10 +50,11 @@ class Terminal:
     def resize(self, columns: int) -> None:
         termios.tcsetwinsize(self._ours, (24, columns))
 
-    def wait_for(self, text: str) -> None:
-        """Wait until this has been shown since the last time."""
+    def wait_for(self, *texts: str) -> None:
+        """Wait until these have been shown since the last time, in this order."""
         begin, limit = len(self.shown), time.monotonic() + SECONDS
-        while text.encode() not in self.shown[begin:]:
+        pattern = re.compile(b".*?".join(re.escape(text.encode()) for text in texts), re.DOTALL)
+        while pattern.search(self.shown, begin) is None:
             readable, _, _ = select.select([self._ours], [], [], max(0, limit - time.monotonic()))
             assert readable, self.shown[begin:]
             self.shown += os.read(self._ours, 4096)

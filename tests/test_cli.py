@@ -42,7 +42,7 @@ def test_wrong_usage_exits_with_2(command: list[str], fitlog: Fitlog) -> None:
 @pytest.mark.parametrize(
     ("command", "unwanted"),
     [
-        (["--help"], "numpy pandas matplotlib mxnet rich pydantic"),
+        (["--help"], "numpy pandas matplotlib mxnet rich pydantic fitlog_parsers"),
         (["check", "{}", "--baseline", "{}"], "numpy pandas matplotlib mxnet rich pydantic"),
         (["parse", "{}"], "matplotlib mxnet"),
         (["export", "{}", "--to", "csv", "-o", "a.csv"], "matplotlib mxnet tensorboard mlflow"),

@@ -13,6 +13,8 @@ import pytest
 from support import SAMPLES
 from terminals import Terminal
 
+# What each writes where it begins to read a line: keys that come before are not its own yet.
+PROMPT = "\x1b[?2004h"
 # Without what a machine sets up for all its users.
 INTERACTIVE = {
     "bash": ("--norc", "--noprofile", "-i"),
@@ -74,8 +76,9 @@ def test_a_shell_completes_commands_dialects_metrics_and_files(shell: str, home:
     terminal = Terminal(shell, *INTERACTIVE[name], cwd=home, columns=200, **environment(home))
 
     # Completion asks the program; what the line then runs is a function that shows its arguments.
+    terminal.wait_for(PROMPT)
     terminal.type(f"{SHOWING[name]}; echo rea''dy\r".encode())
-    terminal.wait_for("ready\r\n")
+    terminal.wait_for("ready\r\n", PROMPT)
     if name == "zsh":  # the first TAB of a session loads the completion, and offers nothing yet
         terminal.type(b"fitlog \t\x15")
     for begun, whole in [
@@ -87,7 +90,7 @@ def test_a_shell_completes_commands_dialects_metrics_and_files(shell: str, home:
     ]:
         terminal.type(f"fitlog {begun}\t".encode())
         terminal.type(b"\r")
-        terminal.wait_for(f"{whole}>")
+        terminal.wait_for(f"{whole}>", PROMPT)
     terminal.type(b"exit\r")
     terminal.wait()
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 import typer
 
-from fitlog.errors import FitlogError
-
 
 def complete_dialect(incomplete: str) -> list[str]:
     """The dialects whose names begin so."""
@@ -32,6 +30,7 @@ def complete_metric(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _metrics(context: typer.Context) -> Iterator[str]:
+    from fitlog.errors import FitlogError
     from fitlog.sources import read_beginning
     from fitlog_parsers import LogReader, Metric, Row
 
