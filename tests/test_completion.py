@@ -106,3 +106,14 @@ def test_completion_leaves_what_a_home_has(home: Path) -> None:
     lines = (home / ".bashrc").read_text().split("\n")
     assert "alias ll='ls -l'" in lines
     assert len([line for line in lines if line.startswith("source ")]) == 1
+
+
+def test_a_shell_without_completion_is_wrong_usage(home: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", "fitlog --install-completion; exit $?"],
+        cwd=home, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **environment(home)},
+    )  # fmt: skip
+
+    # Where sh is another name of bash, there is one.
+    assert done.returncode == (0 if "installed" in done.stdout else 2)
