@@ -10,6 +10,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -118,8 +119,7 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
 def test_the_notebook_runs_and_is_kept_without_outputs() -> None:
     nbclient = pytest.importorskip("nbclient", reason="nbclient is in the extra docs")
     pytest.importorskip("ipykernel", reason="ipykernel is in the extra docs")
-    import nbformat
-
+    nbformat: Any = pytest.importorskip("nbformat")
     kept = json.loads((DOCS / "notebook.ipynb").read_text("utf-8"))
     assert all(not cell.get("outputs") for cell in kept["cells"])
     notebook = nbformat.read(DOCS / "notebook.ipynb", as_version=4)
