@@ -19,7 +19,7 @@ from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
 from fitlog.cli.history import history
-from fitlog.cli.judging import check
+from fitlog.cli.judging import CheckCommand, check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
@@ -28,8 +28,9 @@ from fitlog.cli.watching import watch
 from fitlog.endings import BAD_INPUT, user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, bench):
     app.command(cls=Command)(command)
+app.command(cls=CheckCommand)(check)
 app.add_typer(history, name="history")
 
 
