@@ -69,8 +69,7 @@ def compare(
             better=directions("--better", better or []),
         )
         if picture is not None:
-            from fitlog.compare_plots import plot_comparison
-            from fitlog.plots import save_figure
+            from fitlog.plots import draw_comparison, save_figure
 
-            save_figure(plot_comparison(comparison), picture)
+            save_figure(draw_comparison(comparison), picture)
         typer.echo(format_comparison(comparison, form.value), nl=False)
