@@ -1,0 +1,94 @@
+"""Whole tables, small enough to be carried in a page, and CSV again where they are downloaded.
+
+A table goes column by column: whole numbers and times as differences from row to row, names and
+texts as a list of them and the numbers of each row's, floats as they are written. Then gzip finds
+little left: a line of a log takes some five bytes. `page.js` turns it back into the very text that
+`fitlog parse --format csv` prints.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def joined_tables(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The tables of several logs as one, with a column `file` in front; of one log its own."""
+    import pandas as pd
+
+    if len(tables) == 1:
+        return tables[0][1]
+    with_names = []
+    for name, table in tables:
+        texts = table.select_dtypes("category").columns
+        plain = table.astype(dict.fromkeys(texts, "string"))
+        plain.insert(0, "file", pd.array([name] * len(table), dtype="string"))
+        with_names.append(plain)
+    filled = [table for table in with_names if len(table)]
+    return pd.concat(filled or with_names[:1], ignore_index=True)
+
+
+def pack_table(table: pd.DataFrame) -> str:
+    """The table as base64 of gzipped JSON."""
+    columns = [_pack(str(name), table[name]) for name in table]
+    text = json.dumps({"rows": len(table), "columns": columns}, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+
+
+def _pack(name: str, column: pd.Series[Any]) -> dict[str, Any]:
+    head = {"name": _cell(name)}
+    kind = str(column.dtype)
+    if kind.startswith("datetime64"):
+        missing = column.isna().to_numpy()
+        values = column.to_numpy(dtype="datetime64[us]").astype("int64")
+        return {**head, "kind": "time", **_differences(values, missing)}
+    if kind in ("int64", "Int64"):
+        missing = column.isna().to_numpy()
+        values = column.to_numpy(dtype="int64", na_value=0)
+        return {**head, "kind": "int", **_differences(values, missing)}
+    if kind in ("float64", "Float64"):
+        return {**head, "kind": "float", "cells": "\n".join(_floats(column, kind))}
+    codes, names = column.astype("object").factorize()
+    cells = ["" if name is None else _cell(str(name).replace("\r", r"\r")) for name in names]
+    return {**head, "kind": "text", "names": cells, "codes": codes.tolist()}
+
+
+def _differences(values: Any, missing: Any) -> dict[str, Any]:
+    """From row to row; a missing one counts as the one before, and is named."""
+    import numpy as np
+
+    values = values.copy()
+    gaps = np.flatnonzero(missing)
+    if len(gaps) == len(values):
+        values[:] = 0
+    elif len(gaps):
+        places = np.where(missing, 0, np.arange(len(values)))
+        places = np.maximum.accumulate(places)
+        values = values[places]
+        values[: int(np.argmin(missing))] = 0
+    steps = np.diff(values, prepend=0).tolist()
+    every = len(gaps) == len(values)
+    return {"steps": steps, "missing": "all" if every else np.diff(gaps, prepend=0).tolist()}
+
+
+def _floats(column: pd.Series[Any], kind: str) -> Iterable[str]:
+    import pandas as pd
+
+    if kind == "float64":
+        return map(repr, column.tolist())
+    return ("" if value is pd.NA else repr(float(value)) for value in column.tolist())
+
+
+def _cell(text: str) -> str:
+    """As CSV has it."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([text])
+    return out.getvalue() if text else ""
