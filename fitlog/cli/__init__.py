@@ -29,7 +29,19 @@ from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, report, watch, export, compare, check, bench):
+for command in (
+    parse,
+    doctor,
+    dialects,
+    phases,
+    plot,
+    report,
+    watch,
+    export,
+    compare,
+    check,
+    bench,
+):
     app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 

@@ -15,9 +15,9 @@ def report(
     logs: Annotated[
         list[str], typer.Argument(metavar="LOG...", help="Logs, runs' folders or globs, or -.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The page to write.")
-    ] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path(
+        "report.html"
+    ),
     baseline: Annotated[
         list[str] | None,
         typer.Option(metavar="LOG", help="A log to judge by; may be given several times."),

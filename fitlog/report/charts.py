@@ -24,7 +24,7 @@ _MOST_DOTS: Final = 60
 
 
 def library_script() -> str:
-    """bokeh's JavaScript, out of the installed package; it ends in no `</script>`.
+    """The JavaScript of bokeh, out of the installed package; it ends in no `</script>`.
 
     Raises:
         OutputError: bokeh is not installed.
@@ -41,9 +41,11 @@ def library_script() -> str:
 
 def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
     """What `Bokeh.embed.embed_item` draws; `names` are the runs'."""
-    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
 
     figure = _figure(chart.x_label, chart.y_label, is_log=chart.is_log)
+    if chart.key == "speed":
+        figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     hovered = []
     for line in chart.lines:
         x, y = small_numbers(line)
@@ -51,15 +53,14 @@ def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
         look: dict[str, Any] = {
             "color": line.color,
             "alpha": _ALPHAS[line.weight],
-            "tags": [line.run],
             "name": f"{names[line.run]} ({line.part})",
         }
         drawn = figure.line(
             "x", "y", source=source, line_width=_WIDTHS[line.weight], line_dash=line.style, **look
         )
-        drawn.nonselection_glyph = None
+        drawn.tags = [line.run]
         if line.dots and len(x) <= _MOST_DOTS:
-            figure.scatter("x", "y", source=source, size=6, **look)
+            figure.scatter("x", "y", source=source, size=6, **look).tags = [line.run]
         if line.weight == "bold" or chart.key != "speed":
             hovered.append(drawn)
     figure.add_tools(

@@ -125,8 +125,7 @@ def _names(names: Sequence[str]) -> list[str]:
     """The logs' folders or files, with as much of the path as tells them apart."""
     short = [Path(name).stem if Path(name).suffix else Path(name).name for name in names]
     return [
-        each if short.count(each) == 1 else whole
-        for each, whole in zip(short, names, strict=True)
+        each if short.count(each) == 1 else whole for each, whole in zip(short, names, strict=True)
     ]
 
 

@@ -1,15 +1,16 @@
 "use strict";
 // The page's own script: draws the charts, and gives them a legend, keys, zoom and the page's colours.
 (() => {
-  const plots = new Map(); // by a chart's key: the figure
+  const [plots, views] = [new Map(), new Map()]; // by a chart's key: the figure, and what draws it
 
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
   async function draw() {
     const items = JSON.parse(document.getElementById("chart-data").textContent);
     for (const place of all("[data-chart]")) {
-      const views = await Bokeh.embed.embed_item(items[place.dataset.chart], place);
-      const figure = views.roots[0].model;
+      const [view] = (await Bokeh.embed.embed_item(items[place.dataset.chart], place)).roots;
+      const figure = view.model;
+      views.set(place.dataset.chart, view);
       plots.set(place.dataset.chart, figure);
       colour(figure);
       if (matchMedia("(pointer: coarse)").matches) figure.toolbar.active_drag = null;
@@ -147,6 +148,6 @@
   all("table.sortable").forEach(sortable);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colourAll);
   matchMedia("print").addEventListener("change", colourAll);
-  window.fitlog = { plots, unpack };
+  window.fitlog = { plots, views };
   draw();
 })();

@@ -30,7 +30,7 @@ def joined_tables(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     for name, table in tables:
         texts = table.select_dtypes("category").columns
         plain = table.astype(dict.fromkeys(texts, "string"))
-        plain.insert(0, "file", pd.array([name] * len(table), dtype="string"))
+        plain.insert(0, "file", pd.Series(name, index=table.index, dtype="string"))
         with_names.append(plain)
     filled = [table for table in with_names if len(table)]
     return pd.concat(filled or with_names[:1], ignore_index=True)

@@ -128,9 +128,7 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
         if len(within) and (alone or whole.empty):
             x, y = position_in_epoch(within), within["value"].to_numpy(dtype="float64")
             weight: Weight = "bold" if whole.empty else "faint"
-            lines.append(
-                Line(**shown, part="within", style=style_of(run), weight=weight, x=x, y=y)
-            )
+            lines.append(Line(**shown, part="within", style=style_of(run), weight=weight, x=x, y=y))
         styles: tuple[tuple[str, Style], ...] = (
             ("train", "dashed"),
             ("validation", style_of(run)),
@@ -192,9 +190,7 @@ def _speed_rows(curves: Sequence[Curve]) -> Rows:
     for curve in curves:
         for epoch, rows in curve.speed.groupby("epoch", dropna=False):
             speeds = rows["samples_per_sec"].dropna()
-            figures = (
-                (speeds.median(), speeds.min(), speeds.max()) if len(speeds) else (None,) * 3
-            )
+            figures = (speeds.median(), speeds.min(), speeds.max()) if len(speeds) else (None,) * 3
             cells.append((curve.label, _whole(epoch), len(rows), *map(_plain, figures)))
     heads = ("run", "epoch", "windows", "median samples/sec", "slowest", "fastest")
     return _shortened(heads, cells)
