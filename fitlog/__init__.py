@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
-    from fitlog.phase_plots import plot_phases
+    from fitlog.plots.phases import plot_phases
     from fitlog.phases import PhaseLog, read_phases
-    from fitlog.plots import plot_logs
+    from fitlog.plots.overview import plot_logs
     from fitlog.run.instrument import fit, instrument
     from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
@@ -58,8 +58,8 @@ _HOMES = {
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
-    "plot_logs": "fitlog.plots",
-    "plot_phases": "fitlog.phase_plots",
+    "plot_logs": "fitlog.plots.overview",
+    "plot_phases": "fitlog.plots.phases",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
     "read_phases": "fitlog.phases",

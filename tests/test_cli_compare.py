@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fitlog import compare
-from fitlog.compare_plots import plot_comparison
+from fitlog.plots.compare import plot_comparison
 from support import SAMPLES, Fitlog
 
 ONE, SLOW = SAMPLES / "lenet-1.log", SAMPLES / "lenet-naive-1.log"

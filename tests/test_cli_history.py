@@ -88,7 +88,7 @@ def test_a_change_of_level_is_drawn_where_it_happened(tmp_path: Path, fitlog: Fi
 
 
 def test_a_picture_shows_runs_levels_and_changes(tmp_path: Path, fitlog: Fitlog) -> None:
-    from fitlog.history_plot import plot_timeline
+    from fitlog.plots.history import plot_timeline
 
     levels = [*levels_around(1000, 10, spread=0.005), *levels_around(900, 6, spread=0.005)]
     logs = write_logs(tmp_path / "logs", levels)

@@ -14,7 +14,7 @@ from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle, StepPatch
 
 from fitlog import NoRecordsError, SettingError, fit, plot_phases, read_phases
-from fitlog.phase_plots import GROUPS
+from fitlog.plots.phases import GROUPS
 from fitlog.phase_records import read_records
 from fitlog.phase_sums import FitSums, sum_fit
 from fitlog.run.phases import PHASES

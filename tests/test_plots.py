@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fitlog import NoRecordsError, plot_logs, read_log, read_logs
 from fitlog.directions import is_higher_better, unit_of
 from fitlog.errors import OutputError
-from fitlog.plots import save_figure
+from fitlog.plots.overview import save_figure
 
 
 def figure_of(*logs: Path | bytes) -> Figure:

@@ -65,8 +65,8 @@ def compare(
             better=directions("--better", better or []),
         )
         if picture is not None:
-            from fitlog.compare_plots import plot_comparison
-            from fitlog.plots import save_figure
+            from fitlog.plots.compare import plot_comparison
+            from fitlog.plots.overview import save_figure
 
             save_figure(plot_comparison(comparison), picture)
         typer.echo(format_comparison(comparison, form.value), nl=False)

@@ -108,8 +108,8 @@ def show(
         text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
         typer.echo(printable("\n".join([text, *held.doubts]), keep="\n"))
         if plot is not None:
-            from fitlog.history_plot import plot_timeline
-            from fitlog.plots import save_figure
+            from fitlog.plots.history import plot_timeline
+            from fitlog.plots.overview import save_figure
 
             save_figure(plot_timeline(only_timeline(timelines)), plot)
             typer.echo(f"wrote {printable(str(plot))}")

@@ -40,7 +40,7 @@ def plot(
         if phases:
             _plot_phases(logs, output, fit)
             return
-        from fitlog.plots import plot_logs, save_figure
+        from fitlog.plots.overview import plot_logs, save_figure
         from fitlog.printable import printable
         from fitlog.sources import find_logs
 
@@ -54,10 +54,10 @@ def plot(
 
 def _plot_phases(logs: list[str], output: Path | None, fit: int | None) -> None:
     from fitlog.errors import SettingError
-    from fitlog.phase_plots import plot_phases
+    from fitlog.plots.phases import plot_phases
     from fitlog.phase_records import find_phase_file
     from fitlog.phases import read_phases
-    from fitlog.plots import save_figure
+    from fitlog.plots.overview import save_figure
     from fitlog.printable import printable
 
     if len(logs) > 1:

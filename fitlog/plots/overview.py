@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from fitlog.curves import (
+from fitlog.plots.curves import (
     BLUE,
     VERMILLION,
     Curve,

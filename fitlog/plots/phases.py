@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fitlog.curves import BLUE, COLORS, VERMILLION
+from fitlog.plots.curves import BLUE, COLORS, VERMILLION
 from fitlog.errors import NoRecordsError, SettingError
 from fitlog.phase_records import MEASURED
-from fitlog.plots import INK, MUTED, STYLE
+from fitlog.plots.overview import INK, MUTED, STYLE
 from fitlog.printable import printable
 
 if TYPE_CHECKING:

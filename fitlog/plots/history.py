@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from fitlog.curves import BLUE, VERMILLION
-from fitlog.plots import INK, MUTED, STYLE
+from fitlog.plots.curves import BLUE, VERMILLION
+from fitlog.plots.overview import INK, MUTED, STYLE
 from fitlog.printable import printable
 from fitlog.timeline import Timeline
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from fitlog.comparison import Comparison
 from fitlog.directions import unit_of
-from fitlog.plots import plot_logs
+from fitlog.plots.overview import plot_logs
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fitlog.curves import Curve
+    from fitlog.plots.curves import Curve
 
 
 def plot_comparison(comparison: Comparison) -> Figure:
