@@ -17,6 +17,12 @@ from fitlog.report.stacks import Stack
 if TYPE_CHECKING:
     import numpy as np
 
+# Enough for every pixel of a wide screen to have its lowest and highest value.
+_POINTS_PER_LINE: Final = 2_000
+# Lines that lie over each other need fewer: a page with fifty runs opens as fast.
+_POINTS_PER_CHART: Final = 40_000
+_LEAST_POINTS: Final = 200
+_POINTS_PER_COLUMN: Final = 4
 _HEIGHT: Final = 300
 _WIDTHS: Final = {"faint": 1.0, "bold": 2.0}
 _ALPHAS: Final = {"faint": 0.3, "bold": 1.0}
@@ -46,9 +52,10 @@ def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
     figure = _figure(chart.x_label, chart.y_label, is_log=chart.is_log)
     if chart.key == "speed":
         figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
+    most = points_per_line(len(chart.lines))
     hovered = []
     for line in chart.lines:
-        x, y = small_numbers(line)
+        x, y = thinned(line, most)
         source = ColumnDataSource({"x": x, "y": y}, name=source_name(chart, line))
         look: dict[str, Any] = {
             "color": line.color,
@@ -58,7 +65,7 @@ def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
         drawn = figure.line(
             "x", "y", source=source, line_width=_WIDTHS[line.weight], line_dash=line.style, **look
         )
-        drawn.tags = [line.run]
+        drawn.tags = [line.run, line.weight]
         if line.dots and len(x) <= _MOST_DOTS:
             figure.scatter("x", "y", source=source, size=6, **look).tags = [line.run]
         if line.weight == "bold" or chart.key != "speed":
@@ -107,11 +114,19 @@ def source_name(chart: Chart, line: Line) -> str:
     return f"{chart.key}/{line.run}/{line.part}"
 
 
-def small_numbers(line: Line) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The line's points, as small as they can be written."""
+def points_per_line(lines: int) -> int:
+    """How many points of a line are drawn where there are so many lines, or a few more."""
+    return max(_LEAST_POINTS, min(_POINTS_PER_LINE, _POINTS_PER_CHART // max(lines, 1)))
+
+
+def thinned(line: Line, most: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The line's points, as few as are wanted, with its peaks; as small as they can be written."""
     import numpy as np
 
-    x, y = line.x, line.y
+    from fitlog.plots.sampling import keep_peaks
+
+    kept = keep_peaks(line.x, line.y, most // _POINTS_PER_COLUMN)
+    x, y = line.x[kept], line.y[kept]
     is_whole = bool(len(x)) and np.isfinite(x).all() and (x == np.round(x)).all()
     if is_whole and np.abs(x).max() < 2**31:
         x = x.astype("int32")

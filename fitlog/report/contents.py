@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from fitlog.compare import compare
 from fitlog.compared import RunFacts, find_runs, read_facts
 from fitlog.comparison import Comparison
-from fitlog.curves import Curve, make_curves
 from fitlog.doctor import Examination, examine
 from fitlog.errors import FitlogError, LogError
 from fitlog.gate import Judgement, check
 from fitlog.phase_records import find_phase_file, read_records
 from fitlog.phase_sums import FitSums, sum_fit
 from fitlog.phases import build_phase_log
+from fitlog.plots.curves import Curve, make_curves
 from fitlog.report.raw import joined_tables
 from fitlog.report.series import Chart, make_charts
 from fitlog.report.stacks import Stack, make_stack

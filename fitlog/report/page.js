@@ -24,6 +24,8 @@
     for (const axis of [...figure.below, ...figure.left]) {
       axis.setv({ axis_label_text_color: muted, major_label_text_color: ink });
     }
+    const alpha = Number(style.getPropertyValue("--faint-line"));
+    for (const { tags, glyph } of figure.renderers) if (tags[1] === "faint") glyph.line_alpha = alpha;
     for (const grid of figure.center) if ("grid_line_color" in grid) grid.setv({ grid_line_color: grid.dimension === 1 ? faint : null });
   }
 
@@ -92,8 +94,7 @@
 
   // The CSV of a packed table: see raw.py.
   async function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
     const table = await new Response(stream).json();
     const columns = table.columns.map(cellsOf);
     const lines = [table.columns.map((column) => column.name).join(",")];
@@ -103,6 +104,7 @@
 
   function cellsOf(column) {
     if (column.kind === "text") return column.codes.map((code) => (code < 0 ? "" : column.names[code]));
+    if (column.kind === "decimal") return decimalsOf(bytesOf(column.bytes), 10 ** column.digits);
     if (column.kind === "float") return column.cells.split("\n");
     let value = 0;
     const cells = column.steps.map((step) => {
@@ -113,6 +115,16 @@
     let place = 0;
     for (const step of column.missing) cells[(place += step)] = "";
     return cells;
+  }
+
+  const bytesOf = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
+  function decimalsOf(planes, scale) {
+    const count = planes.length / 4;
+    return Array.from({ length: count }, (_, i) => {
+      const whole = planes[i] | (planes[i + count] << 8) | (planes[i + 2 * count] << 16) | (planes[i + 3 * count] << 24);
+      return whole % scale ? String(whole / scale) : `${whole / scale}.0`;
+    });
   }
 
   function timeOf(microseconds) {

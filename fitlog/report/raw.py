@@ -1,9 +1,9 @@
 """Whole tables, small enough to be carried in a page, and CSV again where they are downloaded.
 
 A table goes column by column: whole numbers and times as differences from row to row, names and
-texts as a list of them and the numbers of each row's, floats as they are written. Then gzip finds
-little left: a line of a log takes some five bytes. `page.js` turns it back into the very text that
-`fitlog parse --format csv` prints.
+texts as a list of them and the numbers of each row's, floats as whole numbers of their last
+decimal, byte by byte. Then gzip finds little left: a line of a log takes some five bytes.
+`page.js` turns it back into the very text that `fitlog parse --format csv` prints.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ import gzip
 import io
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MOST_DIGITS: Final = 6
+# Below, Python writes an exponent, and JavaScript does not.
+_LEAST_PLAIN: Final = 1e-4
 
 
 def joined_tables(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -55,6 +59,8 @@ def _pack(name: str, column: pd.Series[Any]) -> dict[str, Any]:
         values = column.to_numpy(dtype="int64", na_value=0)
         return {**head, "kind": "int", **_differences(values, missing)}
     if kind in ("float64", "Float64"):
+        if decimals := _decimals(column.to_numpy()) if kind == "float64" else None:
+            return {**head, "kind": "decimal", **decimals}
         return {**head, "kind": "float", "cells": "\n".join(_floats(column, kind))}
     codes, names = column.astype("object").factorize()
     cells = ["" if name is None else _cell(str(name).replace("\r", r"\r")) for name in names]
@@ -77,6 +83,27 @@ def _differences(values: Any, missing: Any) -> dict[str, Any]:
     steps = np.diff(values, prepend=0).tolist()
     every = len(gaps) == len(values)
     return {"steps": steps, "missing": "all" if every else np.diff(gaps, prepend=0).tolist()}
+
+
+def _decimals(values: Any) -> dict[str, Any] | None:
+    """Numbers of few decimals as whole ones: first the lowest bytes of all, then the next.
+
+    None where they have more, or are written with an exponent.
+    """
+    import numpy as np
+
+    size = np.abs(values)
+    is_plain = np.isfinite(values) & ((size >= _LEAST_PLAIN) | (size == 0))
+    if not is_plain.all() or (np.signbit(values) & (size == 0)).any():
+        return None
+    for digits in range(_MOST_DIGITS + 1):
+        whole = np.round(values * 10.0**digits)
+        if len(whole) and np.abs(whole).max() >= 2**31:
+            return None
+        if (whole / 10.0**digits == values).all():
+            planes = whole.astype("<i4").view("u1").reshape(-1, 4).T.tobytes()
+            return {"digits": digits, "bytes": base64.b64encode(planes).decode("ascii")}
+    return None
 
 
 def _floats(column: pd.Series[Any], kind: str) -> Iterable[str]:

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from fitlog.curves import (
+from fitlog.directions import is_higher_better, unit_of
+from fitlog.plots.curves import (
     VERMILLION,
     Curve,
     batches_since_start,
     position_in_epoch,
     running_median,
 )
-from fitlog.directions import is_higher_better, unit_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.curves import BLUE, COLORS, VERMILLION
-from fitlog.phase_plots import GROUPS
+from fitlog.plots.curves import BLUE, COLORS, VERMILLION
+from fitlog.plots.phases import GROUPS
 from fitlog.report.series import Rows
 
 if TYPE_CHECKING:
