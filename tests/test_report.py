@@ -176,6 +176,16 @@ def test_a_phone_need_not_scroll_sideways(pages: Path, browser: Any) -> None:
         assert opened.page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
+def test_paper_cuts_nothing_off(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html", viewport={"width": 680, "height": 990})
+    opened.page.emulate_media(media="print")
+    widths = opened.page.locator(".wide table").evaluate_all(
+        "tables => tables.map(table => table.getBoundingClientRect().right)"
+    )
+
+    assert max(widths) <= 680
+
+
 def test_charts_and_page_are_dark_where_that_is_wanted_and_light_in_print(
     pages: Path, browser: Any
 ) -> None:
