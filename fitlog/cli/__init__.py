@@ -21,6 +21,7 @@ from fitlog.cli.exporting import export
 from fitlog.cli.history import history
 from fitlog.cli.judging import CheckCommand, check
 from fitlog.cli.reading import dialects, doctor, parse
+from fitlog.cli.reporting import report
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
 from fitlog.cli.showing import phases, plot
@@ -28,7 +29,18 @@ from fitlog.cli.watching import watch
 from fitlog.endings import BAD_INPUT, user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, bench):
+for command in (
+    parse,
+    doctor,
+    dialects,
+    phases,
+    plot,
+    report,
+    watch,
+    export,
+    compare,
+    bench,
+):
     app.command(cls=Command)(command)
 app.command(cls=CheckCommand)(check)
 app.add_typer(history, name="history")
