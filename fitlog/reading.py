@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fitlog_parsers.engine import Engine
 
 Progress = Callable[[int], None]
+Refused = Callable[[str, LogError], None]
 
 # So much text at a time is read: the fast reader is slow on little, and much takes memory.
 _PART_BYTES: Final = CHUNK_BYTES
@@ -97,18 +98,21 @@ def read_parts(
     dialect: str | None = None,
     dialect_file: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    refused: Refused | None = None,
 ) -> Iterator[Columns]:
     """The same part by part: what was not taken yet, about every megabyte.
 
     Together the parts hold the rows of `read_columns`, in their order; the last one holds the
-    counts. Memory stays flat however long the logs are.
+    counts. Memory stays flat however long the logs are. Where `refused` is given, it is told what
+    is wrong with a log, and the next one is read; it may have entries in the parts.
 
     Raises:
         LogError, UnknownDialectError, DialectFileError: as `read_columns`, when it comes to it.
     """
     columns = Columns()
     dialects = all_dialects(dialect, dialect_file)
-    for _ in _Reading(columns, dialects, bulk=True, progress=progress).read(sources):
+    reading = _Reading(columns, dialects, bulk=True, progress=progress, refused=refused)
+    for _ in reading.read(sources):
         part = columns.take()
         _collect(part)
         yield part
@@ -149,8 +153,10 @@ class _Reading:
         *,
         bulk: bool,
         progress: Progress | None,
+        refused: Refused | None = None,
     ) -> None:
         self._columns, self._dialects, self._progress = columns, dialects, progress
+        self._refused = refused
         self._engine = _new_engine(dialects) if bulk else None
         self._waiting: list[tuple[str, bytes]] = []
         self._waiting_bytes = 0
@@ -162,9 +168,11 @@ class _Reading:
             try:
                 with opened(source) as log:
                     yield from self._read_one(name_of(source), log)
-            except LogError:
+            except LogError as error:
                 yield from self._read_waiting()  # what came before is not lost
-                raise
+                if self._refused is None:
+                    raise
+                self._refused(name_of(source), error)
         yield from self._read_waiting()
 
     def _read_one(self, name: str, log: Opened) -> Iterator[None]:

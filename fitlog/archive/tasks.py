@@ -1,0 +1,299 @@
+"""One task: some logs are read and written as groups of parts, by whatever process.
+
+It depends on nothing but the logs and their records, so that it may be done again, by another
+worker too, and gives the same parts under the same names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Final, cast
+
+import numpy as np
+import pyarrow as pa
+
+from fitlog.archive.gathering import Gathering
+from fitlog.archive.manifest import UNKNOWN, Group, Part
+from fitlog.archive.parts import write_group, write_part
+from fitlog.archive.rows import printed, words
+from fitlog.archive.runrows import moment_of
+from fitlog.archive.schema import READS, TABLES, schema_of
+from fitlog.archive.store import Store, open_store, open_url, refusals
+from fitlog.errors import LogError
+from fitlog.reading import read_parts
+from fitlog.run_folder import SCHEMA as RECORD_SCHEMA
+from fitlog.streams import no_records
+from fitlog_parsers.columns import Columns
+
+# A log that is larger is not held in memory.
+LARGE_BYTES: Final = 4 << 20
+# A table's rows are written as a part when they are so many.
+_PART_ROWS: Final = 1 << 20
+_DIGEST_BYTES: Final = 16
+_PIECE_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """A log to be read, as it was found: `version` tells a change besides the size.
+
+    `record` is the path or URL of the run.json beside it, `record_version` its size and version;
+    both are empty where there is none.
+    """
+
+    file: str
+    size: int
+    version: str
+    record: str = ""
+    record_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Logs to be read together, for the archive at `archive`."""
+
+    archive: str
+    logs: tuple[Log, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of a task: its groups, and the logs that could not be read, with the reason."""
+
+    groups: tuple[Group, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def read_task(task: Task) -> Done:
+    """Read the logs and write what they hold.
+
+    Raises:
+        ArchiveError: the archive cannot be written.
+    """
+    return _Reading(open_store(task.archive), task.logs).read()
+
+
+class Named(io.RawIOBase):
+    """A log's bytes under the log's name, counted and digested as they are read."""
+
+    def __init__(self, name: str, file: IO[bytes]) -> None:
+        self.name = name
+        self.size = 0
+        self._file = file
+        self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._file.read(len(buffer))
+        buffer[: len(piece)] = piece
+        self.size += len(piece)
+        self._digest.update(piece)
+        return len(piece)
+
+    def finish(self) -> str:
+        """The digest of all of it, also of what nobody wanted to read."""
+        while piece := self._file.read(_PIECE_BYTES):
+            self.size += len(piece)
+            self._digest.update(piece)
+        return self._digest.hexdigest()
+
+
+def digest_of(content: bytes) -> str:
+    """The digest by which the content of a log is known."""
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+class _Reading:
+    """Reads the logs of one task."""
+
+    def __init__(self, store: Store, logs: tuple[Log, ...]) -> None:
+        self._store, self._logs = store, {log.file: log for log in logs}
+        self._reasons: dict[str, str] = {}
+        self._opened: list[Named] = []
+        self._records: dict[str, dict[str, Any]] = {}
+        self._gathering = Gathering(self._records)
+        self._months: dict[int, str] = {}
+        self._tables: dict[str, dict[str, list[Any]]] = {}
+        self._written: dict[str, dict[str, list[Part]]] = {}
+
+    def read(self) -> Done:
+        """Read and write them all."""
+        self._read_records()
+        columns, waiting = Columns(), []
+        for columns in read_parts(self._open(), refused=self._refuse):
+            tables = self._gathering.add(columns)
+            # A text that was not read tells no date: the month is that of rows.
+            waiting.append(tables.pop("unparsed"))
+            self._keep(tables, columns)
+        self._note_recordless(columns)
+        last = self._gathering.end(columns)
+        self._keep({"unparsed": pa.concat_tables(waiting), **last} if waiting else last, columns)
+        self._keep({"sources": self._sources(columns)}, columns)
+        groups = tuple(self._write(month) for month in sorted(self._tables))
+        return Done(groups=groups, refused=tuple(sorted(self._reasons.items())))
+
+    def _open(self) -> list[IO[bytes]]:
+        """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
+        found: list[Named] = []
+        for fs, paths in _by_store(self._logs):
+            small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
+            with refusals("logs"):
+                contents = fs.cat(small, on_error="return") if small else {}
+            for file, path in paths:
+                content = contents.get(path)
+                if content is None:
+                    try:
+                        content = fs.open(path, "rb")
+                    except Exception as error:
+                        content = error
+                if isinstance(content, Exception):
+                    self._reasons[file] = f"cannot be opened: {_reason_of(content)}"
+                    continue
+                stream = io.BytesIO(content) if isinstance(content, bytes) else content
+                found.append(Named(file, stream))
+        order = {file: number for number, file in enumerate(self._logs)}
+        self._opened = sorted(found, key=lambda named: order[named.name])
+        return [cast("IO[bytes]", named) for named in self._opened]
+
+    def _read_records(self) -> None:
+        """The run.json beside the logs; one that is damaged is as good as none."""
+        for log in self._logs.values():
+            if not log.record:
+                continue
+            fs, path = open_url(log.record)
+            try:
+                record = json.loads(fs.cat_file(path))
+            except (OSError, ValueError, RecursionError):
+                continue
+            if isinstance(record, dict) and record.get("schema") == RECORD_SCHEMA:
+                self._records[log.file] = record
+
+    def _refuse(self, file: str, error: LogError) -> None:
+        self._reasons[file] = _without_place(error, file)
+
+    def _note_recordless(self, columns: Columns) -> None:
+        """A readable text without a record is no log of a training."""
+        with_records = {file for file, _ in self._gathering.runs}
+        for number, file in enumerate(columns.files):
+            if number not in with_records and file not in self._reasons:
+                lines = columns.file_lines[number] if number < len(columns.file_lines) else 0
+                self._reasons[file] = _without_place(no_records(file, lines, ""), file)
+
+    def _keep(self, tables: Mapping[str, Any], columns: Columns) -> None:
+        """Keep the rows by the month of their file, and write what has grown large."""
+        for name, table in tables.items():
+            if not table.num_rows:
+                continue
+            file = table["file"].combine_chunks()
+            numbers = _numbers(file)
+            months = {int(number): self._month(int(number), columns) for number in set(numbers)}
+            for month in sorted(set(months.values())):
+                rows = table
+                if len(set(months.values())) > 1:
+                    here = [months[int(number)] == month for number in numbers]
+                    rows = table.filter(pa.array(here))
+                self._add(month, name, rows)
+
+    def _add(self, month: str, name: str, rows: Any) -> None:
+        pieces = self._tables.setdefault(month, {}).setdefault(name, [])
+        pieces.append(rows)
+        if sum(piece.num_rows for piece in pieces) >= _PART_ROWS:
+            part = write_part(self._store, name, month, pa.concat_tables(pieces))
+            self._written.setdefault(month, {}).setdefault(name, []).append(part)
+            pieces.clear()
+
+    def _month(self, number: int, columns: Columns) -> str:
+        if number not in self._months:
+            date = self._gathering.date_of(number)
+            record = self._records.get(columns.files[number], {})
+            self._months[number] = month_of(date, record)
+        return self._months[number]
+
+    def _sources(self, columns: Columns) -> Any:
+        """One row for each log, in order."""
+        runs: dict[str, int] = {}
+        for number, run in self._gathering.runs:
+            file = columns.files[number]
+            runs[file] = max(runs.get(file, 0), run + 1)
+        lines = dict(zip(columns.files, columns.file_lines, strict=False))
+        dialects = dict(zip(columns.files, columns.file_dialects, strict=False))
+        opened = {named.name: named for named in self._opened}
+        names = list(columns.files)
+        rows: dict[str, list[Any]] = {name: [] for name in TABLES["sources"]}
+        for log in self._logs.values():
+            named = opened.get(log.file)
+            if log.file not in names:
+                names.append(log.file)
+            row = {
+                "file": names.index(log.file),
+                # Of what it is known by, the digest is of what was read, the rest was found before:
+                # a log that has grown meanwhile is read again.
+                "size": log.size,
+                "version": log.version,
+                "record": log.record_version,
+                "digest": named.finish() if named else "",
+                "reads": READS,
+                "runs": runs.get(log.file, 0),
+                "lines": lines.get(log.file, 0),
+                "dialects": sorted(dialects.get(log.file, {}).items()),
+                "reason": self._reasons.get(log.file),
+                "deleted": None,
+                "state": None,
+            }
+            for key, value in row.items():
+                rows[key].append(value)
+        schema = schema_of("sources")
+        return pa.Table.from_arrays(
+            [
+                words(rows["file"], names)
+                if field.name == "file"
+                else pa.array(rows[field.name], field.type)
+                for field in schema
+            ],
+            schema=schema,
+        )
+
+    def _write(self, month: str) -> Group:
+        tables = {
+            name: pa.concat_tables(pieces) for name, pieces in self._tables[month].items() if pieces
+        }
+        return write_group(self._store, month, tables, before=self._written.get(month))
+
+
+def month_of(date: int | None, record: Mapping[str, Any]) -> str:
+    """The month of a log by its first date (microseconds since 1970), else by its record."""
+    if date is None:
+        date = moment_of(record.get("start"))
+    return UNKNOWN if date is None else str(np.datetime64(date, "us").astype("datetime64[M]"))
+
+
+def _numbers(file: Any) -> Any:
+    """The numbers of files in a column of their names."""
+    chunks = file.chunks if isinstance(file, pa.ChunkedArray) else [file]
+    return np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
+
+
+def _by_store(logs: Iterable[str]) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
+    """The logs by the file systems that they lie in, each with its path there."""
+    found: dict[int, tuple[Any, list[tuple[str, str]]]] = {}
+    for file in logs:
+        fs, path = open_url(file)  # the same instance for each of a store
+        found.setdefault(id(fs), (fs, []))[1].append((file, path))
+    yield from found.values()
+
+
+def _without_place(error: LogError, file: str) -> str:
+    """What is wrong with a file that is named elsewhere."""
+    return printed(str(error).removesuffix(f" ({file})"))
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
