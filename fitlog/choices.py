@@ -94,3 +94,10 @@ class ComparisonFormat(enum.StrEnum):
     JSON = "json"
     CSV = "csv"
     HTML = "html"
+
+
+class ArchiveEngine(enum.StrEnum):
+    """Who reads the logs of an archive."""
+
+    LOCAL = "local"
+    DASK = "dask"

@@ -34,10 +34,11 @@ class Part:
 class Group:
     """The parts of some logs, by table; `month` ('2026-11', or 'unknown') is that of each of them.
 
-    `logs` counts them, `size` is the sum of their bytes.
+    `first` is the first of the logs, `logs` counts them, `size` is the sum of their bytes.
     """
 
     month: str
+    first: str
     logs: int
     size: int
     parts: dict[str, tuple[Part, ...]]
@@ -46,6 +47,11 @@ class Group:
     def name(self) -> str:
         """What it is known by: its logs' part, whose name tells its content."""
         return self.parts["sources"][0].path
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Groups lie in the order of months, then of logs, however they came about."""
+        return self.month, self.first, self.name
 
     @property
     def paths(self) -> list[str]:
@@ -80,14 +86,23 @@ def read_manifest(store: Store) -> Manifest:
     Raises:
         ArchiveError: it cannot be read, or is of another version.
     """
-    numbers = manifest_numbers(store)
-    while numbers:
-        number = numbers.pop()
-        try:
-            return _parse(store.read(path_of(number)), number, store.url)
-        except FileNotFoundError:  # it was old, and is removed by now
-            numbers = [n for n in manifest_numbers(store) if n > number] or numbers
+    for number in reversed(manifest_numbers(store)):
+        manifest = read_numbered(store, number)
+        if manifest is not None:
+            return manifest
     return EMPTY
+
+
+def read_numbered(store: Store, number: int) -> Manifest | None:
+    """The manifest of this number; None where there is none, or none any more.
+
+    Raises:
+        ArchiveError: it cannot be read, or is of another version.
+    """
+    try:
+        return _parse(store.read(path_of(number)), number, store.url)
+    except FileNotFoundError:
+        return None
 
 
 def manifest_numbers(store: Store) -> list[int]:
@@ -109,6 +124,7 @@ def create_manifest(store: Store, manifest: Manifest) -> bool:
         "groups": [
             {
                 "month": group.month,
+                "first": group.first,
                 "logs": group.logs,
                 "bytes": group.size,
                 "parts": {
@@ -150,6 +166,7 @@ def _group(document: Any) -> Group:
         raise ValueError("no sources")
     return Group(
         month=str(document["month"]),
+        first=str(document["first"]),
         logs=int(document["logs"]),
         size=int(document["bytes"]),
         parts=parts,

@@ -58,6 +58,7 @@ def write_group(
     sources = tables["sources"]
     return Group(
         month=month,
+        first=sources["file"][0].as_py(),
         logs=sources.num_rows,
         size=sum(sources["size"].to_pylist()),
         parts=parts,

@@ -22,7 +22,7 @@ from fitlog.archive.parts import write_group, write_part
 from fitlog.archive.rows import printed, words
 from fitlog.archive.runrows import moment_of
 from fitlog.archive.schema import READS, TABLES, schema_of
-from fitlog.archive.store import Store, open_store, open_url, refusals
+from fitlog.archive.store import Store, open_store, open_url
 from fitlog.errors import LogError
 from fitlog.reading import read_parts
 from fitlog.run_folder import SCHEMA as RECORD_SCHEMA
@@ -41,15 +41,19 @@ _PIECE_BYTES: Final = 1 << 20
 class Log:
     """A log to be read, as it was found: `version` tells a change besides the size.
 
-    `record` is the path or URL of the run.json beside it, `record_version` its size and version;
-    both are empty where there is none.
+    `modified` is when it was changed (seconds since 1970). `record` is the path or URL of the
+    run.json beside it, `record_version` its size and version; both are empty where there is none.
+    `digest` is that of the content which the archive has, empty for a new log: the same content is
+    not read again.
     """
 
     file: str
     size: int
     version: str
+    modified: float = 0.0
     record: str = ""
     record_version: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +66,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of a task: its groups, and the logs that could not be read, with the reason."""
+    """What became of a task: its groups, and the logs whose content the archive has already."""
 
     groups: tuple[Group, ...]
-    refused: tuple[tuple[str, str], ...]
+    same: tuple[Log, ...]
 
 
 def read_task(task: Task) -> Done:
@@ -78,11 +82,10 @@ def read_task(task: Task) -> Done:
 
 
 class Named(io.RawIOBase):
-    """A log's bytes under the log's name, counted and digested as they are read."""
+    """A log's bytes under the log's name, digested as they are read."""
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self.name = name
-        self.size = 0
         self._file = file
         self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
 
@@ -92,21 +95,23 @@ class Named(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         piece = self._file.read(len(buffer))
         buffer[: len(piece)] = piece
-        self.size += len(piece)
         self._digest.update(piece)
         return len(piece)
 
     def finish(self) -> str:
-        """The digest of all of it, also of what nobody wanted to read."""
-        while piece := self._file.read(_PIECE_BYTES):
-            self.size += len(piece)
-            self._digest.update(piece)
+        """The digest of all of it, also of what nobody wanted to read; it is closed then."""
+        while self.read(_PIECE_BYTES):
+            pass
+        self._file.close()
         return self._digest.hexdigest()
 
-
-def digest_of(content: bytes) -> str:
-    """The digest by which the content of a log is known."""
-    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+    def digest_whole(self) -> str:
+        """The same before it is read: it is at its beginning again."""
+        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        while piece := self._file.read(_PIECE_BYTES):
+            digest.update(piece)
+        self._file.seek(0)
+        return digest.hexdigest()
 
 
 class _Reading:
@@ -115,6 +120,7 @@ class _Reading:
     def __init__(self, store: Store, logs: tuple[Log, ...]) -> None:
         self._store, self._logs = store, {log.file: log for log in logs}
         self._reasons: dict[str, str] = {}
+        self._same: list[Log] = []
         self._opened: list[Named] = []
         self._records: dict[str, dict[str, Any]] = {}
         self._gathering = Gathering(self._records)
@@ -134,32 +140,37 @@ class _Reading:
         self._note_recordless(columns)
         last = self._gathering.end(columns)
         self._keep({"unparsed": pa.concat_tables(waiting), **last} if waiting else last, columns)
-        self._keep({"sources": self._sources(columns)}, columns)
+        if self._logs:
+            self._keep({"sources": self._sources(columns)}, columns)
         groups = tuple(self._write(month) for month in sorted(self._tables))
-        return Done(groups=groups, refused=tuple(sorted(self._reasons.items())))
+        return Done(groups=groups, same=tuple(self._same))
 
     def _open(self) -> list[IO[bytes]]:
         """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
-        found: list[Named] = []
         for fs, paths in _by_store(self._logs):
             small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
-            with refusals("logs"):
-                contents = fs.cat(small, on_error="return") if small else {}
+            contents = dict(zip(small, fs.cat_ranges(small, None, None, on_error="return")))
             for file, path in paths:
-                content = contents.get(path)
-                if content is None:
-                    try:
-                        content = fs.open(path, "rb")
-                    except Exception as error:
-                        content = error
+                try:
+                    content = contents[path] if path in contents else fs.open(path, "rb")
+                except Exception as error:  # noqa: BLE001  # each store's package has its own
+                    content = error
                 if isinstance(content, Exception):
                     self._reasons[file] = f"cannot be opened: {_reason_of(content)}"
                     continue
-                stream = io.BytesIO(content) if isinstance(content, bytes) else content
-                found.append(Named(file, stream))
+                named = Named(file, io.BytesIO(content) if isinstance(content, bytes) else content)
+                if self._is_known(named):
+                    self._same.append(self._logs.pop(file))
+                else:
+                    self._opened.append(named)
         order = {file: number for number, file in enumerate(self._logs)}
-        self._opened = sorted(found, key=lambda named: order[named.name])
+        self._opened.sort(key=lambda named: order[named.name])
         return [cast("IO[bytes]", named) for named in self._opened]
+
+    def _is_known(self, named: Named) -> bool:
+        """Whether the archive has this very content; if not, it is at its beginning again."""
+        digest = self._logs[named.name].digest
+        return bool(digest) and named.digest_whole() == digest
 
     def _read_records(self) -> None:
         """The run.json beside the logs; one that is damaged is as good as none."""

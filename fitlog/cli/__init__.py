@@ -19,6 +19,7 @@ from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
 from fitlog.cli.history import history
+from fitlog.cli.indexing import index
 from fitlog.cli.judging import check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
@@ -28,7 +29,7 @@ from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench, index):
     app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 
