@@ -113,7 +113,7 @@ class Dask:
                     )
                 )
             try:
-                client = stack.enter_context(Client(where, timeout=30, set_as_default=False))
+                client = stack.enter_context(Client(where, timeout=30))
             except (OSError, ValueError) as error:
                 raise ArchiveError(f"no Dask cluster answers at {where}: {error}") from None
             yield client

@@ -201,15 +201,17 @@ class _Reading:
         for name, table in tables.items():
             if not table.num_rows:
                 continue
-            file = table["file"].combine_chunks()
-            numbers = _numbers(file)
-            months = {int(number): self._month(int(number), columns) for number in set(numbers)}
-            for month in sorted(set(months.values())):
-                rows = table
-                if len(set(months.values())) > 1:
-                    here = [months[int(number)] == month for number in numbers]
-                    rows = table.filter(pa.array(here))
-                self._add(month, name, rows)
+            numbers = _numbers(table["file"])
+            months = {int(n): self._month(int(n), columns) for n in np.unique(numbers)}
+            every = sorted(set(months.values()))
+            if len(every) == 1:
+                self._add(every[0], name, table)
+                continue
+            codes = np.zeros(len(columns.files) + len(self._logs), dtype="i4")
+            for number, month in months.items():
+                codes[number] = every.index(month)
+            for code, month in enumerate(every):
+                self._add(month, name, table.filter(pa.array(codes[numbers] == code)))
 
     def _add(self, month: str, name: str, rows: Any) -> None:
         pieces = self._tables.setdefault(month, {}).setdefault(name, [])
