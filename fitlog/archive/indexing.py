@@ -7,6 +7,7 @@ indexers may be at work on one archive: the one that commits later keeps what th
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,13 +70,23 @@ def index(
 ) -> Indexed:
     """Bring the archive up to date with the logs of some folders, globs, files and URLs.
 
-    `progress` is told the bytes read so far and those to read.
+    `progress` is told the bytes read so far and those to read. `engine` is closed in the end.
 
     Raises:
         LogError: a source does not exist, or there is no log at all.
         ArchiveError: the archive, or a store, cannot be used.
     """
-    engine = engine or Here()
+    with contextlib.closing(engine or Here()) as workers:
+        return _index(sources, archive, workers, progress, clock)
+
+
+def _index(
+    sources: Sequence[str],
+    archive: str,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None,
+    clock: Callable[[], float],
+) -> Indexed:
     store = open_store(archive)
     ledger = Ledger(store)
     found = find_all(sources)

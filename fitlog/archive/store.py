@@ -60,7 +60,7 @@ class Store:
         Raises:
             ArchiveError: it cannot be written; nothing is left of it then.
         """
-        with refusals(self.url):
+        with self._writing():
             if not self.is_local:
                 self.fs.pipe_file(self._full(path), content)
                 return
@@ -74,7 +74,7 @@ class Store:
         Raises:
             ArchiveError: it cannot be written.
         """
-        with refusals(self.url):
+        with self._writing():
             try:
                 if not self.is_local:
                     self.fs.pipe_file(self._full(path), content, mode="create")
@@ -123,6 +123,14 @@ class Store:
             else arrow_fs.PyFileSystem(arrow_fs.FSSpecHandler(self.fs))
         )
         return arrow_fs.SubTreeFileSystem(self.root, base)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with refusals(self.url):
+                yield
+        except FileNotFoundError as error:  # there is no such bucket
+            raise ArchiveError(f"{self.url} cannot be used: {error}") from None
 
     def _full(self, path: str) -> str:
         return f"{self.root.rstrip('/')}/{path}"
