@@ -140,6 +140,22 @@ def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[D
     return (*own, *installed_dialects())
 
 
+def check_log(reader: Reader, damage: str, columns: Columns) -> None:
+    """Say in the columns, which have ended the file, where it was not whole.
+
+    Raises:
+        LogError: the file was no log.
+    """
+    path = columns.files[-1]
+    if reader.has_nul and not reader.dialect_lines:
+        raise LogError("is binary data, not a log", path=path)
+    if damage and not reader.dialect_lines:
+        raise LogError(f"is damaged: {damage}", path=path)
+    if damage:
+        text = f"the file ends here: {damage}"
+        columns.add(Finding(code="damaged", line=reader.lines, text=text))
+
+
 class _Reading:
     """Reads sources into columns; `read` comes back about every megabyte.
 
@@ -196,7 +212,7 @@ class _Reading:
         self._files_done += log.done
         reader.close()
         self._columns.end_file(reader)
-        _check(reader, log, self._columns)
+        check_log(reader, log.damage, self._columns)
         yield
 
     def _can_wait(self, piece: bytes, log: Opened) -> bool:
@@ -235,15 +251,3 @@ def _collect(columns: Columns) -> None:
     from fitlog_parsers.rows import collect
 
     collect(columns)
-
-
-def _check(reader: Reader, log: Opened, columns: Columns) -> None:
-    """Raise where the file was no log; say where it was not whole."""
-    path = columns.files[-1]
-    if reader.has_nul and not reader.dialect_lines:
-        raise LogError("is binary data, not a log", path=path)
-    if log.damage and not reader.dialect_lines:
-        raise LogError(f"is damaged: {log.damage}", path=path)
-    if log.damage:
-        text = f"the file ends here: {log.damage}"
-        columns.add(Finding(code="damaged", line=reader.lines, text=text))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import fitlog
+import synthetic
 from archives import log_lines, rows_of, write_log, write_logs
-from fitlog.archive import tasks
+from fitlog.archive import growing, tasks
 from fitlog.archive.cleaning import GRACE_SECONDS, clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.finding import find_all
+from fitlog.archive.growing import GrowingLog
 from fitlog.archive.indexing import Indexed, index, make_plan
 from fitlog.archive.manifest import manifest_numbers, path_of, read_manifest
 from fitlog.archive.reading import Archive, open_archive
@@ -412,3 +416,56 @@ def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
     manifest.write_text('{"schema": 99}')
     with pytest.raises(ArchiveError, match="schema 99"):
         open_archive(str(tmp_path / "archive"))
+
+
+@pytest.mark.parametrize("source", ["synthetic", "dates", "restarts"])
+def test_a_large_log_that_grows_is_read_on_from_where_it_stood(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cut anywhere, also within a line, and within what waits for later lines."""
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(growing, "_LAST_BYTES", 5000)
+    text = growing_text(source)
+    generator = random.Random(source)
+    log = tmp_path / "logs" / "one.log"
+    log.parent.mkdir()
+    begins: list[int] = []
+    read_on = GrowingLog.__init__
+
+    def noted(self: GrowingLog, *args: Any, start: Any, **others: Any) -> None:
+        begins.append(start.offset if start else 0)
+        read_on(self, *args, start=start, **others)
+
+    monkeypatch.setattr(GrowingLog, "__init__", noted)
+    for size in sorted(generator.sample(range(2000, len(text)), 6)):
+        log.write_bytes(text[:size])
+        index_again(tmp_path)
+        index([str(log.parent)], str(tmp_path / f"whole-{size}"))
+        assert begins.pop() == 0
+
+        kept, whole = rows_of(tmp_path / "archive"), rows_of(tmp_path / f"whole-{size}")
+        for table in ("speed", "metrics", "epochs", "events", "runs", "unparsed", "warnings"):
+            assert kept[table] == whole[table], (table, size)
+    assert sum(begin > 0 for begin in begins) >= 4
+
+
+def test_a_large_log_that_was_written_anew_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    log = write_log(tmp_path / "logs" / "one.log", epochs=10)
+    index_again(tmp_path)
+    write_log(log, epochs=20, seed=3)
+    index_again(tmp_path)
+    index([str(log)], str(tmp_path / "whole"))
+
+    assert rows_of(tmp_path / "archive") == rows_of(tmp_path / "whole")
+
+
+def growing_text(source: str) -> bytes:
+    if source == "synthetic":
+        return "".join(synthetic.lines(60_000, seed=5)).encode()
+    name = {"dates": "timestamps.log", "restarts": "restarted.log"}[source]
+    return (SAMPLES / name).read_bytes() * 8

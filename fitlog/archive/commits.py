@@ -47,6 +47,11 @@ class Ledger:
         """One group holds what these groups hold."""
         self._replaced.append((groups, group))
 
+    def group_of(self, file: str) -> Group | None:
+        """The group that holds what was read of a log."""
+        holding = (g for g in self.manifest.groups if file in self._files_of(g))
+        return next(holding, None)
+
     def commit(self) -> None:
         """Make a manifest of all this.
 

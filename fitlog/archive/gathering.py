@@ -49,7 +49,7 @@ class Gathering:
         self._findings: list[Any] = []
         self._unparsed: list[tuple[int, int]] = []
         self._runs: dict[tuple[int, int], _Seen] = {}
-        self._dates: dict[int, int] = {}
+        self._dates: dict[int, tuple[int, int]] = {}
 
     def add(self, columns: Columns) -> dict[str, Any]:
         """The rows of `columns` as Arrow tables."""
@@ -72,7 +72,7 @@ class Gathering:
 
     def date_of(self, file: int) -> int | None:
         """The first date that was met in a file (microseconds since 1970); None without one."""
-        return self._dates.get(file)
+        return self._dates[file][1] if file in self._dates else None
 
     def end(self, columns: Columns) -> dict[str, Any]:
         """The tables `epochs`, `runs` and `warnings`; `columns` are the last that were added."""
@@ -111,14 +111,16 @@ class Gathering:
         )
 
     def _add_times(self, table: Any) -> None:
-        file, run, time = (np.asarray(column) for column in (table.file, table.run, table.time))
+        file, run = np.asarray(table.file), np.asarray(table.run)
+        time, line = np.asarray(table.time), np.asarray(table.line)
         for (one, number), rows in _by_run(file, run):
             seen = self._runs.setdefault((one, number), _Seen())
             dated = time[rows][time[rows] >= _FIRST_DATED]
             if len(dated):
                 seen.first = min(seen.first, int(dated.min()))
                 seen.last = max(seen.last, int(dated.max()))
-                self._dates[one] = min(self._dates.get(one, _NEVER), int(dated[0]))
+                at = int(line[rows][time[rows] >= _FIRST_DATED][0])
+                self._dates[one] = min(self._dates.get(one, (_NEVER, 0)), (at, int(dated[0])))
 
     def _add_speeds(self, table: Any) -> None:
         file, run, node = (np.asarray(column) for column in (table.file, table.run, table.node))

@@ -18,6 +18,7 @@ from fitlog.archive.cleaning import clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.engines import Engine, Here
 from fitlog.archive.finding import Found, find_all
+from fitlog.archive.growing import stand_of
 from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.rows import printed
 from fitlog.archive.schema import READS
@@ -146,9 +147,7 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
         if row is None or row["deleted"] is not None or row["reads"] != READS:
             changed.append(log)
         elif (row["size"], row["version"]) != (log.size, log.version):
-            # Of the same size, it may well be the same: its content tells.
-            same = row["size"] == log.size and row["record"] == log.record_version
-            changed.append(replace(log, digest=row["digest"]) if same else log)
+            changed.append(_with_what_is_known(log, row, ledger))
         elif row["record"] != log.record_version:
             changed.append(log)
     gone = tuple(
@@ -157,6 +156,16 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
         if file not in found.logs and row["deleted"] is None and found.covers(file)
     )
     return Plan(changed=tuple(changed), unchanged=len(found.logs) - len(changed), gone=gone)
+
+
+def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:
+    """A changed log with what the archive has of it, where that saves reading it whole."""
+    if row["size"] == log.size and row["record"] == log.record_version:
+        return replace(log, digest=row["digest"])  # it may well be the same: its content tells
+    stand = stand_of(row["state"]) if row["reason"] is None else None
+    if stand is None or stand.offset > log.size:
+        return log
+    return replace(log, digest=row["digest"], stand=stand, group=ledger.group_of(row["file"]))
 
 
 def cut_into_tasks(logs: Sequence[Log]) -> Iterator[tuple[Log, ...]]:

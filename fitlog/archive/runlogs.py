@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow.compute as pc
 
+from fitlog.archive.rows import printed
 from fitlog.tables import RunLog, as_frame, build_tables, warning_table
 from fitlog_parsers import MISSING, Finding
 from fitlog_parsers.columns import SCOPES, SPLITS, Columns
@@ -29,40 +30,7 @@ def columns_of(tables: Mapping[str, Any], files: Sequence[str]) -> Columns:
     columns = Columns()
     for file in files:
         columns.begin_file(file)
-    numbers = {file: number for number, file in enumerate(files)}
-    for name in _LINE_TABLES:
-        rows, table = getattr(columns, name), tables[name]
-        rows.file = _codes(table["file"], numbers).astype("i4")
-        for column in ("run", "node", "epoch", "line"):
-            rows.__dict__[column] = _integers(table[column])
-        rows.time = _integers(table["time"].cast("int64"))
-        if name != "events":
-            rows.batch_start, rows.batch_end = (
-                _integers(table[column]) for column in ("batch_start", "batch_end")
-            )
-            rows.split = _codes(table["split"], {s: i for i, s in enumerate(SPLITS)}).astype("i1")
-    columns.speed.samples_per_sec = tables["speed"]["samples_per_sec"].to_numpy()
-    metrics = tables["metrics"]
-    columns.metrics.scope = _codes(
-        metrics["scope"], {scope: i for i, scope in enumerate(SCOPES)}
-    ).astype("i1")
-    columns.metrics.codes = {
-        name: code
-        for code, name in enumerate(pc.unique(metrics["metric"].cast("string")).to_pylist())
-    }
-    columns.metrics.metric = _codes(metrics["metric"], columns.metrics.codes).astype("i4")
-    columns.metrics.value = metrics["value"].to_numpy()
-    events = tables["events"]
-    columns.events.kind = events["kind"].cast("string").to_pylist()
-    columns.events.text = events["text"].to_pylist()
-    columns.events.value = _floats(events["value"])
-    columns.events.has_value = events["value"].is_valid().to_numpy().astype("i1")
-    columns.unparsed = [
-        (numbers[row.pop("file")], Unparsed(**row)) for row in tables["unparsed"].to_pylist()
-    ]
-    columns.findings = [
-        (numbers[row.pop("file")], Finding(**row)) for row in tables["warnings"].to_pylist()
-    ]
+    fill_columns(columns, tables)
     sources = {row["file"]: row for row in tables["sources"].to_pylist()}
     for file in files:
         columns.rule_uses.append(Counter())
@@ -71,6 +39,40 @@ def columns_of(tables: Mapping[str, Any], files: Sequence[str]) -> Columns:
         columns.dialect_lines.update(columns.file_dialects[-1])
         columns.lines += columns.file_lines[-1]
     return columns
+
+
+def fill_columns(columns: Columns, tables: Mapping[str, Any]) -> None:
+    """Let empty columns, which have begun their files, hold the rows of Arrow tables."""
+    numbers = {printed(file): number for number, file in enumerate(columns.files)}
+    for name in _LINE_TABLES:
+        rows, table = getattr(columns, name), tables[name]
+        rows.file = _codes(table["file"], numbers).astype("i4")
+        for column in ("run", "node", "epoch", "line"):
+            setattr(rows, column, _integers(table[column]))
+        rows.time = _integers(table["time"].cast("int64"))
+        if name != "events":
+            rows.batch_start, rows.batch_end = (
+                _integers(table[column]) for column in ("batch_start", "batch_end")
+            )
+            rows.split = _codes(table["split"], _numbered(SPLITS)).astype("i1")
+    columns.speed.samples_per_sec = tables["speed"]["samples_per_sec"].to_numpy()
+    metrics = tables["metrics"]
+    for metric in pc.unique(metrics["metric"].cast("string")).to_pylist():
+        columns.metrics.code_of(metric)
+    columns.metrics.scope = _codes(metrics["scope"], _numbered(SCOPES)).astype("i1")
+    columns.metrics.metric = _codes(metrics["metric"], columns.metrics.codes).astype("i4")
+    columns.metrics.value = metrics["value"].to_numpy()
+    events = tables["events"]
+    columns.events.kind = events["kind"].cast("string").to_pylist()
+    columns.events.text = events["text"].to_pylist()
+    columns.events.value = events["value"].fill_null(0.0).to_numpy()
+    columns.events.has_value = events["value"].is_valid().to_numpy().astype("i1")
+    columns.unparsed = [
+        (numbers[row.pop("file")], Unparsed(**row)) for row in tables["unparsed"].to_pylist()
+    ]
+    columns.findings = [
+        (numbers[row.pop("file")], Finding(**row)) for row in tables["warnings"].to_pylist()
+    ]
 
 
 def run_log_of(
@@ -122,5 +124,5 @@ def _integers(column: Any) -> Any:
     return column.fill_null(MISSING).to_numpy().copy()
 
 
-def _floats(column: Any) -> Any:
-    return column.fill_null(0.0).to_numpy()
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}

@@ -16,7 +16,9 @@ from typing import IO, Any, Final, cast
 import numpy as np
 import pyarrow as pa
 
+from fitlog.archive.earlier import rows_before
 from fitlog.archive.gathering import Gathering
+from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
 from fitlog.archive.parts import write_group, write_part
 from fitlog.archive.rows import printed, words
@@ -44,7 +46,8 @@ class Log:
     `modified` is when it was changed (seconds since 1970). `record` is the path or URL of the
     run.json beside it, `record_version` its size and version; both are empty where there is none.
     `digest` is that of the content which the archive has, empty for a new log: the same content is
-    not read again.
+    not read again. A large log that has grown is read on from `stand`, and what the archive has of
+    it is in `group`.
     """
 
     file: str
@@ -54,6 +57,8 @@ class Log:
     record: str = ""
     record_version: str = ""
     digest: str = ""
+    stand: Stand | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +90,14 @@ class Named(io.RawIOBase):
     """A log's bytes under the log's name, digested as they are read."""
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
-        self.name = name
-        self._file = file
+        self.name, self.file = name, file
         self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        piece = self._file.read(len(buffer))
+        piece = self.file.read(len(buffer))
         buffer[: len(piece)] = piece
         self._digest.update(piece)
         return len(piece)
@@ -102,15 +106,19 @@ class Named(io.RawIOBase):
         """The digest of all of it, also of what nobody wanted to read; it is closed then."""
         while self.read(_PIECE_BYTES):
             pass
-        self._file.close()
+        self.file.close()
         return self._digest.hexdigest()
+
+    def digest_from(self, before: str) -> None:
+        """What is read follows what had this digest: the new one is of both."""
+        self._digest.update(before.encode())
 
     def digest_whole(self) -> str:
         """The same before it is read: it is at its beginning again."""
         digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        while piece := self._file.read(_PIECE_BYTES):
+        while piece := self.file.read(_PIECE_BYTES):
             digest.update(piece)
-        self._file.seek(0)
+        self.file.seek(0)
         return digest.hexdigest()
 
 
@@ -121,6 +129,7 @@ class _Reading:
         self._store, self._logs = store, {log.file: log for log in logs}
         self._reasons: dict[str, str] = {}
         self._same: list[Log] = []
+        self._stands: dict[str, str] = {}
         self._opened: list[Named] = []
         self._records: dict[str, dict[str, Any]] = {}
         self._gathering = Gathering(self._records)
@@ -132,7 +141,7 @@ class _Reading:
         """Read and write them all."""
         self._read_records()
         columns, waiting = Columns(), []
-        for columns in read_parts(self._open(), refused=self._refuse):
+        for columns in self._parts():
             tables = self._gathering.add(columns)
             # A text that was not read tells no date: the month is that of rows.
             waiting.append(tables.pop("unparsed"))
@@ -145,7 +154,39 @@ class _Reading:
         groups = tuple(self._write(month) for month in sorted(self._tables))
         return Done(groups=groups, same=tuple(self._same))
 
-    def _open(self) -> list[IO[bytes]]:
+    def _parts(self) -> Iterator[Columns]:
+        """What is read, about a megabyte at a time."""
+        opened = self._open()
+        if len(opened) == 1 and self._logs[opened[0].name].size > LARGE_BYTES:
+            named = opened[0]
+            if can_be_resumed(named.file):
+                yield from self._read_growing(named)
+                return
+        yield from read_parts(
+            [cast("IO[bytes]", named) for named in opened], refused=self._refuse
+        )
+
+    def _read_growing(self, named: Named) -> Iterator[Columns]:
+        log = self._logs[named.name]
+        stand: Stand | None = None
+        codes: dict[str, int] = {}
+        if log.group and log.stand and is_still(named.file, log.stand):
+            stand = log.stand
+            named.digest_from(log.digest)
+            self._months[0] = log.group.month
+            yield from rows_before(self._store, log.group, log.file, stand.lines, codes)
+        named.file.seek(0)
+        growing = GrowingLog(
+            log.file, cast("IO[bytes]", named), named.file, size=log.size, start=stand, codes=codes
+        )
+        try:
+            yield from growing
+        except LogError as error:
+            self._refuse(log.file, error)
+        if growing.stand:
+            self._stands[log.file] = growing.stand.as_text()
+
+    def _open(self) -> list[Named]:
         """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
         for fs, paths in _by_store(self._logs):
             small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
@@ -165,12 +206,12 @@ class _Reading:
                     self._opened.append(named)
         order = {file: number for number, file in enumerate(self._logs)}
         self._opened.sort(key=lambda named: order[named.name])
-        return [cast("IO[bytes]", named) for named in self._opened]
+        return self._opened
 
     def _is_known(self, named: Named) -> bool:
         """Whether the archive has this very content; if not, it is at its beginning again."""
-        digest = self._logs[named.name].digest
-        return bool(digest) and named.digest_whole() == digest
+        log = self._logs[named.name]
+        return bool(log.digest) and log.stand is None and named.digest_whole() == log.digest
 
     def _read_records(self) -> None:
         """The run.json beside the logs; one that is damaged is as good as none."""
@@ -257,7 +298,7 @@ class _Reading:
                 "dialects": sorted(dialects.get(log.file, {}).items()),
                 "reason": self._reasons.get(log.file),
                 "deleted": None,
-                "state": None,
+                "state": self._stands.get(log.file),
             }
             for key, value in row.items():
                 rows[key].append(value)
