@@ -151,14 +151,17 @@ def duck(logs: Path, out: Path) -> None:
 
     out.mkdir()
     pattern = r"Epoch\[(\d+)\] Batch \[(\d+)-(\d+)\]\tSpeed: ([0-9.]+) samples/sec"
-    duckdb.sql(
-        "copy (select filename, r['epoch']::int as epoch, r['last']::int as batch_end,"
+    speeds = duckdb.sql(
+        "select filename, r['epoch']::int as epoch, r['last']::int as batch_end,"
         " r['speed']::double as samples_per_sec from (select filename, regexp_extract(line, ?,"
         " ['epoch', 'first', 'last', 'speed']) as r from (select filename,"
-        " unnest(string_split(content, chr(10))) as line from read_text(?))) where r['epoch'] <> '')"
-        f" to '{out / 'speed.parquet'}' (format parquet, compression zstd)",
+        " unnest(string_split(content, chr(10))) as line from read_text(?)))"
+        " where r['epoch'] <> ''",
         params=[pattern, str(logs / "**" / "*.log")],
     )
+    if speeds is None:
+        raise AssertionError("a select gives rows")
+    speeds.write_parquet(str(out / "speed.parquet"), compression="zstd")
 
 
 WAYS: dict[str, Callable[[Path, Path], None]] = {
@@ -253,7 +256,8 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
         f"archive {archive / 1e6:,.1f} MB ({archive / size:.0%} of the logs,"
         f" {archive / packed:.0%} of them compressed with zstd: {packed / 1e6:,.1f} MB)"
     )
-    print(f"median pace by network {statistics.median(query_seconds(folder / '0-0') for _ in range(3)):.2f} s")
+    queries = [query_seconds(folder / "0-0") for _ in range(3)]
+    print(f"median pace by network {statistics.median(queries):.2f} s")
 
 
 def draw(folder: Path, target: Path) -> None:

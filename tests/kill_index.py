@@ -114,8 +114,11 @@ class Round:
                 f"{file} came out otherwise"
                 for file, states in self.states.items()
                 # A log that is gone may have been so before it was read.
-                if (told.get(file) != states[-1] if Path(file).exists()
-                    else file in told and told[file] not in states)
+                if (
+                    told.get(file) != states[-1]
+                    if Path(file).exists()
+                    else file in told and told[file] not in states
+                )
             ]
             self.counts["rows in the end"] += sum(
                 len(rows) for tables in told.values() for rows in tables.values()
@@ -188,7 +191,7 @@ def fork(do: Callable[[], object]) -> int:
     try:
         do()
         code = 0
-    except BaseException as error:  # noqa: BLE001  # it must not get back into the parent's work
+    except BaseException as error:  # it must not get back into the parent's work
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
     finally:
         os._exit(code)

@@ -18,8 +18,8 @@ from fitlog.archive.cleaning import clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.engines import Engine, Here
 from fitlog.archive.finding import Found, find_all
-from fitlog.archive.growing import stand_of
 from fitlog.archive.groups import merge, small_groups
+from fitlog.archive.growing import stand_of
 from fitlog.archive.rows import printed
 from fitlog.archive.schema import READS
 from fitlog.archive.store import open_store

@@ -101,13 +101,14 @@ def encode(table: str, rows: Any) -> bytes:
     out = io.BytesIO()
     # However the rows came together, they are written alike.
     whole = rows.unify_dictionaries().combine_chunks()
+    words: Any = words_of(table)
     pq.write_table(
         whole,
         out,
         row_group_size=ROW_GROUP_ROWS,
         compression="zstd",
         compression_level=_LEVEL,
-        use_dictionary=words_of(table),
+        use_dictionary=words,
         column_encoding=encodings_of(table),
         write_page_index=True,
     )

@@ -176,6 +176,8 @@ TABLES: Final[dict[str, dict[str, Column]]] = {
         "state": _text("where a log that grows is read on from, as JSON"),
     },
 }
+
+
 def schema_of(table: str) -> Any:
     """The Arrow schema of a table, without its partition column `month`."""
     fields = [

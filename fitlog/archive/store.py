@@ -217,5 +217,5 @@ def _protocols(fs: Any) -> tuple[str, ...]:
 
 
 def _modified(info: dict[str, Any]) -> float:
-    when = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
+    when: Any = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
     return float(when.timestamp() if hasattr(when, "timestamp") else when)

@@ -94,9 +94,11 @@ class Named(io.RawIOBase):
         self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        """Read what fits, and digest it."""
         piece = self.file.read(len(buffer))
         buffer[: len(piece)] = piece
         self._digest.update(piece)
@@ -162,9 +164,7 @@ class _Reading:
             if can_be_resumed(named.file):
                 yield from self._read_growing(named)
                 return
-        yield from read_parts(
-            [cast("IO[bytes]", named) for named in opened], refused=self._refuse
-        )
+        yield from read_parts([cast("IO[bytes]", named) for named in opened], refused=self._refuse)
 
     def _read_growing(self, named: Named) -> Iterator[Columns]:
         log = self._logs[named.name]
@@ -190,11 +190,11 @@ class _Reading:
         """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
         for fs, paths in _by_store(self._logs):
             small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
-            contents = dict(zip(small, fs.cat_ranges(small, None, None, on_error="return")))
+            contents = _contents(fs, small)
             for file, path in paths:
                 try:
                     content = contents[path] if path in contents else fs.open(path, "rb")
-                except Exception as error:  # noqa: BLE001  # each store's package has its own
+                except Exception as error:  # each store's package has its own
                     content = error
                 if isinstance(content, Exception):
                     self._reasons[file] = f"cannot be opened: {_reason_of(content)}"
@@ -340,6 +340,12 @@ def _by_store(logs: Iterable[str]) -> Iterator[tuple[Any, list[tuple[str, str]]]
         fs, path = open_url(file)  # the same instance for each of a store
         found.setdefault(id(fs), (fs, []))[1].append((file, path))
     yield from found.values()
+
+
+def _contents(fs: Any, paths: list[str]) -> dict[str, Any]:
+    """The contents of files, or what went wrong; `cat` itself would take a name for a glob."""
+    every = fs.cat_ranges(paths, None, None, on_error="return")
+    return dict(zip(paths, every, strict=True))
 
 
 def _without_place(error: LogError, file: str) -> str:
