@@ -67,7 +67,7 @@ def is_still(file: IO[bytes], stand: Stand) -> bool:
 class GrowingLog:
     """One large log; iterate over it, once. `stand` is then where to go on, None where nowhere.
 
-    `text` gives what follows in `file`, `size` are the bytes that it is to have; `codes` are the
+    `text` gives what follows in `file`, `size` bytes are read, with those before `start`; `codes` are the
     metrics' codes, and grow.
     """
 
@@ -102,7 +102,7 @@ class GrowingLog:
         offset = start.offset if start else 0
         self._file.seek(offset)
         place: tuple[int, int, str] | None = None
-        while piece := self._text.read(CHUNK_BYTES):
+        while piece := self._text.read(min(CHUNK_BYTES, max(self._size - offset, 0))):
             offset += len(piece)
             if place is not None:  # more has followed
                 self._stand_at(place, offset)

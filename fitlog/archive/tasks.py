@@ -15,8 +15,9 @@ from typing import IO, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 
-from fitlog.archive.earlier import rows_before
+from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
 from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
@@ -47,7 +48,8 @@ class Log:
     run.json beside it, `record_version` its size and version; both are empty where there is none.
     `digest` is that of the content which the archive has, empty for a new log: the same content is
     not read again. A large log that has grown is read on from `stand`, and what the archive has of
-    it is in `group`.
+    it is in `group`. Of one that is very large, only what is before the byte `until` is read now, if
+    that is not 0: as if it were to grow.
     """
 
     file: str
@@ -59,6 +61,12 @@ class Log:
     digest: str = ""
     stand: Stand | None = None
     group: Group | None = None
+    until: int = 0
+
+    @property
+    def to_read(self) -> int:
+        """The bytes that are to be read of it."""
+        return (self.until or self.size) - (self.stand.offset if self.stand else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +140,9 @@ class _Reading:
         self._reasons: dict[str, str] = {}
         self._same: list[Log] = []
         self._stands: dict[str, str] = {}
+        self._read_until: dict[str, int] = {}
+        # Of each table the last line that is in parts which stay as they are.
+        self._kept_lines: dict[str, int] = {}
         self._opened: list[Named] = []
         self._records: dict[str, dict[str, Any]] = {}
         self._gathering = Gathering(self._records)
@@ -144,7 +155,7 @@ class _Reading:
         self._read_records()
         columns, waiting = Columns(), []
         for columns in self._parts():
-            tables = self._gathering.add(columns)
+            tables = self._new_rows(self._gathering.add(columns))
             # A text that was not read tells no date: the month is that of rows.
             waiting.append(tables.pop("unparsed"))
             self._keep(tables, columns)
@@ -173,18 +184,38 @@ class _Reading:
         if log.group and log.stand and is_still(named.file, log.stand):
             stand = log.stand
             named.digest_from(log.digest)
-            self._months[0] = log.group.month
+            month = self._months[0] = log.group.month
+            kept = parts_before(self._store, log.group, stand.lines)
+            self._written[month] = {table: list(parts) for table, (parts, _) in kept.items()}
+            self._kept_lines = {table: line for table, (_, line) in kept.items()}
             yield from rows_before(self._store, log.group, log.file, stand.lines, codes)
+            self._kept_lines = {}
         named.file.seek(0)
         growing = GrowingLog(
-            log.file, cast("IO[bytes]", named), named.file, size=log.size, start=stand, codes=codes
+            log.file,
+            cast("IO[bytes]", named),
+            named.file,
+            size=log.until or log.size,
+            start=stand,
+            codes=codes,
         )
         try:
             yield from growing
         except LogError as error:
             self._refuse(log.file, error)
+        if log.until:
+            self._read_until[log.file] = log.until
         if growing.stand:
             self._stands[log.file] = growing.stand.as_text()
+
+    def _new_rows(self, tables: dict[str, Any]) -> dict[str, Any]:
+        """The rows without those that are in parts which stay as they are."""
+        return {
+            name: table.filter(pads.field("line") > self._kept_lines[name])
+            if name in self._kept_lines
+            else table
+            for name, table in tables.items()
+        }
 
     def _open(self) -> list[Named]:
         """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
@@ -288,7 +319,7 @@ class _Reading:
                 "file": names.index(log.file),
                 # Of what it is known by, the digest is of what was read, the rest was found before:
                 # a log that has grown meanwhile is read again.
-                "size": log.size,
+                "size": self._read_until.get(log.file, log.size),
                 "version": log.version,
                 "record": log.record_version,
                 "digest": named.finish() if named else "",
