@@ -233,7 +233,9 @@ def test_bad_files_are_listed_with_the_reason_and_stop_nothing(
     (logs / "other.txt").write_text("nothing of a training\n")
     (logs / "gone.log").symlink_to("nowhere")
     os.mkfifo(logs / "pipe.log")
+    # A glob, and what fsspec takes for a chain of file systems.
     (logs / "run[1].log").write_bytes((logs / "000.log").read_bytes())
+    (logs / "run::1.log").write_bytes((logs / "000.log").read_bytes())
     done = fitlog("index", logs, "-o", tmp_path / "archive")
     again = fitlog("index", logs, "-o", tmp_path / "archive")
 
@@ -247,8 +249,8 @@ def test_bad_files_are_listed_with_the_reason_and_stop_nothing(
         strict=True,
     ):
         assert line.startswith(f"fitlog: {logs / name}: {reason}")
-    assert "read 8 logs" in done.stdout
-    assert "4 runs of 8 logs" in done.stdout
+    assert "read 9 logs" in done.stdout
+    assert "5 runs of 9 logs" in done.stdout
     assert "read 0 logs" in again.stdout
     assert again.stderr == done.stderr
     rows = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()

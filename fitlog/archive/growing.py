@@ -67,8 +67,8 @@ def is_still(file: IO[bytes], stand: Stand) -> bool:
 class GrowingLog:
     """One large log; iterate over it, once. `stand` is then where to go on, None where nowhere.
 
-    `text` gives what follows in `file`, `size` bytes are read, with those before `start`; `codes` are the
-    metrics' codes, and grow.
+    `text` gives what follows in `file`, `size` bytes are read, with those before `start`; `codes`
+    are the metrics' codes, and grow.
     """
 
     def __init__(

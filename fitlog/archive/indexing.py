@@ -8,7 +8,6 @@ indexers may be at work on one archive: the one that commits later keeps what th
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,9 +101,14 @@ def _index(
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
     first = plan = make_plan(found, ledger)
-    work = _Work(store=store, ledger=ledger, engine=engine, clock=clock)
-    report = progress or (lambda done, total: None)
-    work.report = functools.partial(report, total=_whole_size(plan.changed))
+    work = _Work(
+        store=store,
+        ledger=ledger,
+        engine=engine,
+        clock=clock,
+        progress=progress,
+        total=_whole_size(plan.changed),
+    )
     now = datetime.now(UTC).replace(tzinfo=None)
     ledger.mark({file: {"deleted": now} for file in plan.gone})
     while work.read(plan.changed):  # a piece of each of the very large ones
@@ -133,30 +137,40 @@ class _Work:
     """Logs are read, and what is read is committed; `same` counts those that need not be."""
 
     def __init__(
-        self, *, store: Store, ledger: Ledger, engine: Engine, clock: Callable[[], float]
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        engine: Engine,
+        clock: Callable[[], float],
+        progress: Callable[[int, int], None] | None,
+        total: int,
     ) -> None:
-        self.report: Callable[[int], None] = lambda done: None
         self.same = 0
         self.first = ledger.manifest.number
         self._store, self._ledger, self._engine, self._clock = store, ledger, engine, clock
-        self._done = 0
+        self._progress, self._total, self._done = progress, total, 0
 
     def read(self, logs: Sequence[Log]) -> bool:
         """Read and commit them; whether there is more of some of them."""
         tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
         last_commit = self._clock()
-        self.report(self._done)
+        self._report()
         for number, result in self._engine.run(read_task, tasks):
             self._ledger.add(result.groups)
             self._ledger.mark({printed(log.file): {"version": log.version} for log in result.same})
             self.same += len(result.same)
             self._done += sum(log.to_read for log in tasks[number].logs)
-            self.report(self._done)
+            self._report()
             if self._clock() - last_commit > _COMMIT_SECONDS:
                 self._ledger.commit()
                 last_commit = self._clock()
         self._ledger.commit()
         return any(log.until for log in logs)
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
 
     def tidy(self) -> None:
         """Bring small groups together, and remove what nobody needs any more."""

@@ -6,10 +6,8 @@ worker too, and gives the same parts under the same names.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final, cast
 
@@ -21,6 +19,7 @@ from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
 from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
+from fitlog.archive.opening import Named, open_all
 from fitlog.archive.parts import write_group, write_part
 from fitlog.archive.rows import printed, words
 from fitlog.archive.runrows import moment_of
@@ -36,8 +35,6 @@ from fitlog_parsers.columns import Columns
 LARGE_BYTES: Final = 4 << 20
 # A table's rows are written as a part when they are so many.
 _PART_ROWS: Final = 1 << 20
-_DIGEST_BYTES: Final = 16
-_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +45,8 @@ class Log:
     run.json beside it, `record_version` its size and version; both are empty where there is none.
     `digest` is that of the content which the archive has, empty for a new log: the same content is
     not read again. A large log that has grown is read on from `stand`, and what the archive has of
-    it is in `group`. Of one that is very large, only what is before the byte `until` is read now, if
-    that is not 0: as if it were to grow.
+    it is in `group`. Of one that is very large, only what is before the byte `until` is read now,
+    if that is not 0: as if it were to grow.
     """
 
     file: str
@@ -92,44 +89,6 @@ def read_task(task: Task) -> Done:
         ArchiveError: the archive cannot be written.
     """
     return _Reading(open_store(task.archive), task.logs).read()
-
-
-class Named(io.RawIOBase):
-    """A log's bytes under the log's name, digested as they are read."""
-
-    def __init__(self, name: str, file: IO[bytes]) -> None:
-        self.name, self.file = name, file
-        self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read what fits, and digest it."""
-        piece = self.file.read(len(buffer))
-        buffer[: len(piece)] = piece
-        self._digest.update(piece)
-        return len(piece)
-
-    def finish(self) -> str:
-        """The digest of all of it, also of what nobody wanted to read; it is closed then."""
-        while self.read(_PIECE_BYTES):
-            pass
-        self.file.close()
-        return self._digest.hexdigest()
-
-    def digest_from(self, before: str) -> None:
-        """What is read follows what had this digest: the new one is of both."""
-        self._digest.update(before.encode())
-
-    def digest_whole(self) -> str:
-        """The same before it is read: it is at its beginning again."""
-        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        while piece := self.file.read(_PIECE_BYTES):
-            digest.update(piece)
-        self.file.seek(0)
-        return digest.hexdigest()
 
 
 class _Reading:
@@ -218,23 +177,15 @@ class _Reading:
         }
 
     def _open(self) -> list[Named]:
-        """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
-        for fs, paths in _by_store(self._logs):
-            small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
-            contents = _contents(fs, small)
-            for file, path in paths:
-                try:
-                    content = contents[path] if path in contents else fs.open(path, "rb")
-                except Exception as error:  # each store's package has its own
-                    content = error
-                if isinstance(content, Exception):
-                    self._reasons[file] = f"cannot be opened: {_reason_of(content)}"
-                    continue
-                named = Named(file, io.BytesIO(content) if isinstance(content, bytes) else content)
-                if self._is_known(named):
-                    self._same.append(self._logs.pop(file))
-                else:
-                    self._opened.append(named)
+        """The logs, open, without those that the archive has already."""
+        small = {file for file, log in self._logs.items() if log.size <= LARGE_BYTES}
+        for file, opened in open_all(list(self._logs), small):
+            if isinstance(opened, str):
+                self._reasons[file] = opened
+            elif self._is_known(opened):
+                self._same.append(self._logs.pop(file))
+            else:
+                self._opened.append(opened)
         order = {file: number for number, file in enumerate(self._logs)}
         self._opened.sort(key=lambda named: order[named.name])
         return self._opened
@@ -364,27 +315,6 @@ def _numbers(file: Any) -> Any:
     return np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
 
 
-def _by_store(logs: Iterable[str]) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
-    """The logs by the file systems that they lie in, each with its path there."""
-    found: dict[int, tuple[Any, list[tuple[str, str]]]] = {}
-    for file in logs:
-        fs, path = open_url(file)  # the same instance for each of a store
-        found.setdefault(id(fs), (fs, []))[1].append((file, path))
-    yield from found.values()
-
-
-def _contents(fs: Any, paths: list[str]) -> dict[str, Any]:
-    """The contents of files, or what went wrong; `cat` itself would take a name for a glob."""
-    every = fs.cat_ranges(paths, None, None, on_error="return")
-    return dict(zip(paths, every, strict=True))
-
-
 def _without_place(error: LogError, file: str) -> str:
     """What is wrong with a file that is named elsewhere."""
     return printed(str(error).removesuffix(f" ({file})"))
-
-
-def _reason_of(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
