@@ -78,6 +78,11 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
     return found
 
 
+def is_named_as_log(name: str) -> bool:
+    """Whether a folder's file of this name is taken for a log."""
+    return bool(_LOG_NAME.search(name))
+
+
 def _files_below(folder: str) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         if error.filename == folder:  # one below, such as lost+found, may well be closed

@@ -19,6 +19,7 @@ from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
 from fitlog.cli.history import history
+from fitlog.cli.indexing import index
 from fitlog.cli.judging import CheckCommand, check
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.reporting import report
@@ -40,6 +41,7 @@ for command in (
     export,
     compare,
     bench,
+    index,
 ):
     app.command(cls=Command)(command)
 app.command(cls=CheckCommand)(check)
