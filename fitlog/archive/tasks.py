@@ -162,9 +162,7 @@ class _Reading:
             if can_be_resumed(named.file):
                 yield from self._read_growing(named)
                 return
-        yield from read_parts(
-            [cast("IO[bytes]", named) for named in opened], refused=self._refuse
-        )
+        yield from read_parts([cast("IO[bytes]", named) for named in opened], refused=self._refuse)
 
     def _read_growing(self, named: Named) -> Iterator[Columns]:
         log = self._logs[named.name]

@@ -21,6 +21,7 @@ from fitlog.cli.exporting import export
 from fitlog.cli.history import history
 from fitlog.cli.indexing import index
 from fitlog.cli.judging import check
+from fitlog.cli.querying import query
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
@@ -29,7 +30,9 @@ from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench, index):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
+    app.command(cls=Command)(command)
+for command in (index, query):
     app.command(cls=Command)(command)
 app.add_typer(history, name="history")
 

@@ -30,7 +30,10 @@ def index(
         ArchiveEngine, typer.Option(help="Who reads: this machine, or a Dask cluster.")
     ] = ArchiveEngine.LOCAL,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes of this machine.  [default: 1; dask: 2]", show_default=False)
+        int,
+        typer.Option(
+            min=0, help="Processes of this machine.  [default: 1; dask: 2]", show_default=False
+        ),
     ] = 0,
     address: Annotated[
         str | None,
