@@ -9,6 +9,7 @@ FitlogError
 ├── SettingError (ValueError)              a setting out of its range
 ├── OutputError                            a file that cannot be written, or not so
 ├── ArchiveError                           an archive that cannot be opened, read or written
+├── QueryError (ValueError)                a question to an archive that has no answer
 ├── BaselineError                          nothing, or nothing fit, to compare with
 ├── MXNetUnavailableError (ImportError)    says what to install
 └── TrainingError                          could not start, or did not finish
@@ -36,6 +37,10 @@ class OutputError(FitlogError):
 
 class ArchiveError(FitlogError):
     """An archive that cannot be opened, read or written."""
+
+
+class QueryError(FitlogError, ValueError):
+    """A question to an archive that is none, asks for what is not there, or takes too much."""
 
 
 class BaselineError(FitlogError):
@@ -68,6 +73,7 @@ __all__ = [
     "MXNetUnavailableError",
     "NoRecordsError",
     "OutputError",
+    "QueryError",
     "SettingError",
     "Termination",
     "TrainingError",

@@ -21,6 +21,7 @@ from fitlog.cli.exporting import export
 from fitlog.cli.history import history
 from fitlog.cli.indexing import index
 from fitlog.cli.judging import CheckCommand, check
+from fitlog.cli.querying import query
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.reporting import report
 from fitlog.cli.running import run
@@ -42,6 +43,7 @@ for command in (
     compare,
     bench,
     index,
+    query,
 ):
     app.command(cls=Command)(command)
 app.command(cls=CheckCommand)(check)
