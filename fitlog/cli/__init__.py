@@ -26,6 +26,7 @@ from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.reporting import report
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
+from fitlog.cli.serving import serve
 from fitlog.cli.showing import phases, plot
 from fitlog.cli.watching import watch
 from fitlog.endings import BAD_INPUT, user_errors
@@ -38,6 +39,7 @@ for command in (
     phases,
     plot,
     report,
+    serve,
     watch,
     export,
     compare,

@@ -90,7 +90,7 @@ def stack_item(stack: Stack) -> dict[str, Any]:
     from bokeh.models import ColumnDataSource, HoverTool
 
     figure = _figure(stack.x_label, stack.y_label, is_log=False)
-    source = ColumnDataSource({"x": stack.x, **stack.layers})
+    source = ColumnDataSource({"x": stack.x, **stack.layers}, name=stack.key)
     bars = figure.vbar_stack(
         list(stack.layers),
         x="x",

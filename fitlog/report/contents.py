@@ -63,7 +63,7 @@ class Contents:
 
 
 def gather(
-    logs: Sequence[Source],
+    logs: Sequence[Source | RunLog],
     *,
     baseline: Sequence[Source] = (),
     history: str | os.PathLike[str] | None = None,
@@ -154,10 +154,11 @@ def _run(
 
 def _phases_of(source: Source | RunLog, number: int) -> tuple[FitSums | None, Stack | None]:
     """The last fit of the file beside a run's log, where there is one."""
-    if not isinstance(source, (str, os.PathLike)) or Path(source).name.split(".")[0] != "run":
+    place = source.name if isinstance(source, RunLog) else source
+    if not isinstance(place, (str, os.PathLike)) or Path(place).name.split(".")[0] != "run":
         return None, None
     try:
-        records = read_records(find_phase_file(source))
+        records = read_records(find_phase_file(place))
     except LogError:  # there is none, or nothing in it; facts.notes say so
         return None, None
     if not records.fits:

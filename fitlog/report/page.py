@@ -25,8 +25,8 @@ from fitlog.verdicts import format_judgement
 _FOLDER: Final = Path(__file__).parent
 
 
-def format_page(contents: Contents, *, written: str) -> str:
-    """The page as HTML; `written` says when.
+def format_page(contents: Contents, *, written: str, version: str | None = None) -> str:
+    """The page as HTML; `written` says when, `version` names what a live page shows.
 
     Raises:
         OutputError: bokeh and jinja2 are not installed.
@@ -55,7 +55,8 @@ def format_page(contents: Contents, *, written: str) -> str:
         contents=contents,
         version=__version__,
         written=written,
-        policy=_policy(library, script),
+        live=version,
+        policy=_policy(library, script, connect="'none'" if version is None else "'self'"),
         style=Markup(style),  # noqa: S704  # ours
         library=Markup(library),  # noqa: S704  # bokeh's
         script=Markup(script),  # noqa: S704  # ours
@@ -133,7 +134,7 @@ def _json(items: Any) -> str:
     return json.dumps(items, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _policy(*scripts: str) -> str:
+def _policy(*scripts: str, connect: str) -> str:
     """Only these scripts run; styles are bokeh's and the page's; nothing is fetched or sent."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
@@ -141,5 +142,5 @@ def _policy(*scripts: str) -> str:
     )
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:;"
-        " base-uri 'none'; form-action 'none'"
+        f" connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
