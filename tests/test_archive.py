@@ -471,6 +471,28 @@ def test_a_large_log_that_was_written_anew_is_read_whole(
     assert rows_of(tmp_path / "archive") == rows_of(tmp_path / "whole")
 
 
+def test_a_memory_that_no_parser_has_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    log = write_log(tmp_path / "logs" / "one.log", epochs=10)
+    index_again(tmp_path)
+    store = open_store(str(tmp_path / "archive"))
+    (row,) = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
+    offset, lines, check, _ = json.loads(row["state"])
+    ledger = Ledger(store)
+    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}"])}})
+    ledger.commit()
+    with log.open("a") as file:
+        file.writelines(log_lines(epochs=12, reports=6, first=10))
+    again = index_again(tmp_path)
+    index([str(log)], str(tmp_path / "whole"))
+
+    assert again.read == 1
+    assert rows_of(tmp_path / "archive")["speed"] == rows_of(tmp_path / "whole")["speed"]
+
+
 def growing_text(source: str) -> bytes:
     if source == "synthetic":
         return "".join(synthetic.lines(60_000, seed=5)).encode()
