@@ -15,7 +15,7 @@ import pytest
 import fitlog
 import synthetic
 from archives import log_lines, rows_of, write_log, write_logs
-from fitlog.archive import growing, indexing, tasks
+from fitlog.archive import growing, indexing, schema, tasks
 from fitlog.archive.cleaning import GRACE_SECONDS, clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.finding import find_all
@@ -29,7 +29,7 @@ from fitlog.archive.tasks import Task, read_task
 from fitlog.errors import ArchiveError, LogError
 from fitlog.measures import PACE_MEASURE, measure_run
 from fitlog.readings import read_run
-from support import SAMPLES, Fitlog
+from support import PROJECT, SAMPLES, Fitlog
 
 TABLES = ("speed", "metrics", "epochs", "events", "runs", "unparsed", "warnings")
 
@@ -522,3 +522,16 @@ def test_a_very_large_log_is_split_and_read_in_pieces_with_the_same_rows(
     assert len(numbers) >= 7
     assert index_again(tmp_path).unchanged == 1
     assert told == sorted(told)
+
+
+def test_the_page_of_archives_says_what_every_column_is() -> None:
+    page = (PROJECT / "docs" / "archive.md").read_text("utf-8")
+
+    for name, columns in schema.TABLES.items():
+        section = page.partition(f"### `{name}`\n")[2].partition("\n###")[0]
+        told = [
+            (cells[1].strip(" `"), cells[3].strip(), cells[4].strip())
+            for row in section.splitlines()
+            if len(cells := row.split("|")) == 6 and cells[1].startswith(" `")
+        ]
+        assert told == [(column, about.unit, about.text) for column, about in columns.items()]
