@@ -15,7 +15,7 @@ import pytest
 import fitlog
 import synthetic
 from archives import log_lines, rows_of, write_log, write_logs
-from fitlog.archive import growing, indexing, tasks
+from fitlog.archive import growing, indexing, schema, tasks
 from fitlog.archive.cleaning import GRACE_SECONDS, clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.finding import find_all
@@ -29,7 +29,7 @@ from fitlog.archive.tasks import Task, read_task
 from fitlog.errors import ArchiveError, LogError
 from fitlog.measures import PACE_MEASURE, measure_run
 from fitlog.readings import read_run
-from support import SAMPLES, Fitlog
+from support import PROJECT, SAMPLES, Fitlog
 
 TABLES = ("speed", "metrics", "epochs", "events", "runs", "unparsed", "warnings")
 
@@ -471,6 +471,28 @@ def test_a_large_log_that_was_written_anew_is_read_whole(
     assert rows_of(tmp_path / "archive") == rows_of(tmp_path / "whole")
 
 
+def test_a_memory_that_no_parser_has_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    log = write_log(tmp_path / "logs" / "one.log", epochs=10)
+    index_again(tmp_path)
+    store = open_store(str(tmp_path / "archive"))
+    (row,) = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
+    offset, lines, check, _ = json.loads(row["state"])
+    ledger = Ledger(store)
+    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}"])}})
+    ledger.commit()
+    with log.open("a") as file:
+        file.writelines(log_lines(epochs=12, reports=6, first=10))
+    again = index_again(tmp_path)
+    index([str(log)], str(tmp_path / "whole"))
+
+    assert again.read == 1
+    assert rows_of(tmp_path / "archive")["speed"] == rows_of(tmp_path / "whole")["speed"]
+
+
 def growing_text(source: str) -> bytes:
     if source == "synthetic":
         return "".join(synthetic.lines(60_000, seed=5)).encode()
@@ -500,3 +522,16 @@ def test_a_very_large_log_is_split_and_read_in_pieces_with_the_same_rows(
     assert len(numbers) >= 7
     assert index_again(tmp_path).unchanged == 1
     assert told == sorted(told)
+
+
+def test_the_page_of_archives_says_what_every_column_is() -> None:
+    page = (PROJECT / "docs" / "archive.md").read_text("utf-8")
+
+    for name, columns in schema.TABLES.items():
+        section = page.partition(f"### `{name}`\n")[2].partition("\n###")[0]
+        told = [
+            (cells[1].strip(" `"), cells[3].strip(), cells[4].strip())
+            for row in section.splitlines()
+            if len(cells := row.split("|")) == 6 and cells[1].startswith(" `")
+        ]
+        assert told == [(column, about.unit, about.text) for column, about in columns.items()]

@@ -95,6 +95,7 @@ def test_every_public_name_is_documented() -> None:
             "compare",
             "check",
             "bench",
+            "index",
         ),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
@@ -113,6 +114,7 @@ def test_every_option_is_documented(command: str) -> None:
         "compare": "comparing",
         "check": "gate",
         "bench": "bench",
+        "index": "archive",
         "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"

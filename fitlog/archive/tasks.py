@@ -137,27 +137,16 @@ class _Reading:
         yield from read_parts([cast("IO[bytes]", named) for named in opened], refused=self._refuse)
 
     def _read_growing(self, named: Named) -> Iterator[Columns]:
-        log = self._logs[named.name]
-        stand: Stand | None = None
-        codes: dict[str, int] = {}
-        if log.group and log.stand and is_still(named.file, log.stand):
-            stand = log.stand
+        log, codes = self._logs[named.name], dict[str, int]()
+        is_known = log.group and log.stand and is_still(named.file, log.stand)
+        stand = log.stand if is_known else None
+        try:
+            growing = _growing(log, named, stand, codes)
+        except ValueError:  # no memory of this parser's: it is read whole
+            stand, growing = None, _growing(log, named, None, codes)
+        if stand and log.group:
             named.digest_from(log.digest)
-            month = self._months[0] = log.group.month
-            kept = parts_before(self._store, log.group, stand.lines)
-            self._written[month] = {table: list(parts) for table, (parts, _) in kept.items()}
-            self._kept_lines = {table: line for table, (_, line) in kept.items()}
-            yield from rows_before(self._store, log.group, log.file, stand.lines, codes)
-            self._kept_lines = {}
-        named.file.seek(0)
-        growing = GrowingLog(
-            log.file,
-            cast("IO[bytes]", named),
-            named.file,
-            size=log.until or log.size,
-            start=stand,
-            codes=codes,
-        )
+            yield from self._rows_before(log.group, log.file, stand.lines, codes)
         try:
             yield from growing
         except LogError as error:
@@ -166,6 +155,17 @@ class _Reading:
             self._read_until[log.file] = log.until
         if growing.stand:
             self._stands[log.file] = growing.stand.as_text()
+
+    def _rows_before(
+        self, group: Group, file: str, lines: int, codes: dict[str, int]
+    ) -> Iterator[Columns]:
+        """What the archive has of a log's first lines; parts with nothing else stay as they are."""
+        kept = parts_before(self._store, group, lines)
+        self._months[0] = group.month
+        self._written[group.month] = {table: list(parts) for table, (parts, _) in kept.items()}
+        self._kept_lines = {table: line for table, (_, line) in kept.items()}
+        yield from rows_before(self._store, group, file, lines, codes)
+        self._kept_lines = {}
 
     def _new_rows(self, tables: dict[str, Any]) -> dict[str, Any]:
         """The rows without those that are in parts which stay as they are."""
@@ -300,6 +300,12 @@ class _Reading:
             name: pa.concat_tables(pieces) for name, pieces in self._tables[month].items() if pieces
         }
         return write_group(self._store, month, tables, before=self._written.get(month))
+
+
+def _growing(log: Log, named: Named, stand: Stand | None, codes: dict[str, int]) -> GrowingLog:
+    text = cast("IO[bytes]", named)
+    size = log.until or log.size
+    return GrowingLog(log.file, text, named.file, size=size, start=stand, codes=codes)
 
 
 def month_of(date: int | None, record: Mapping[str, Any]) -> str:
