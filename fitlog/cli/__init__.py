@@ -32,8 +32,8 @@ from fitlog.endings import user_errors
 app.command(cls=RunCommand)(run)
 for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
     app.command(cls=Command)(command)
-for command in (index, query):
-    app.command(cls=Command)(command)
+app.command(cls=Command)(index)
+app.command(cls=Command)(query)
 app.add_typer(history, name="history")
 
 

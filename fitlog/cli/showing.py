@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import ReportFormat
-from fitlog.cli.app import Logs, read_one, require_one_stdin, require_other_file
+from fitlog.cli.app import Logs, Where, read_one, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
     from fitlog.sources import Source
+    from fitlog.tables import RunLog
 
 
 def plot(
@@ -34,18 +35,20 @@ def plot(
         int | None,
         typer.Option(metavar="N", help="Of several fits, this one.  [default: the last]"),
     ] = None,
+    where: Where = None,
 ) -> None:
     """Draw speed and metrics of one training, or of several over each other, as a picture."""
     with user_errors():
         if phases:
             _plot_phases(logs, output, fit)
             return
+        from fitlog.chosen import choose_runs
         from fitlog.plots import plot_logs, save_figure
         from fitlog.printable import printable
         from fitlog.sources import find_logs
 
         require_one_stdin(logs)
-        found = find_logs(logs)
+        found = find_logs(choose_runs(logs, where))
         target = output or _picture_beside(found[0])
         require_other_file(target, found)
         save_figure(plot_logs([read_one(source) for source in found]), target)
@@ -100,7 +103,7 @@ def phases(
             typer.echo(format_report(records, sums))
 
 
-def _picture_beside(log: Source) -> Path:
+def _picture_beside(log: Source | RunLog) -> Path:
     if log == "-" or not isinstance(log, (str, os.PathLike)):
         return Path("fitlog.png")
     return Path(log).with_suffix(".png")
