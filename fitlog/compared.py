@@ -113,8 +113,8 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
     place = _place_of(source)
-    record = None
-    if place is not None and (place.parent / RECORD).is_file():
+    record = whole.record
+    if record is None and place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
     settings = flat_settings(record) if record else _texts(whole.hparams)
     status = str(record.get("status")) if record else _status(log)

@@ -40,7 +40,8 @@ class Reading:
     `windows` are the training's in order, `time_costs` seconds by epoch, `metrics` values by epoch
     for names such as 'validation-accuracy'. `frequent` is the commonest number of batches of a
     window. `runs` are those the log holds, `start` is the time of the first window, by the writer's
-    clock, or empty, `folder` is the run's where `fitlog run` made one.
+    clock, or empty, `folder` is the run's where `fitlog run` made one. `record` is its `run.json`
+    as an archive has it, see `RunLog`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Reading:
     start: str
     folder: Path | None
     doubts: tuple[str, ...]
+    record: dict[str, Any] | None = None
 
 
 class _Speed(NamedTuple):
@@ -116,6 +118,7 @@ def read_run(source: Source | RunLog) -> Reading:
         start=_start_of(speeds),
         folder=_folder_of(rows.name),
         doubts=tuple(doubts),
+        record=source.record if isinstance(source, RunLog) else None,
     )
 
 

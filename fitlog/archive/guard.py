@@ -56,7 +56,7 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
 
 def took_too_long(seconds: float) -> QueryError:
     """What is said of a query that did not end in time."""
-    return QueryError(f"the query was stopped after {seconds:g} s (--timeout); nothing was written")
+    return QueryError(f"the query was stopped after {seconds:g} s (--timeout)")
 
 
 @contextlib.contextmanager
@@ -72,7 +72,7 @@ def _passing_on_termination() -> Iterator[None]:
 
 
 def _end(child: int) -> None:
-    """Ask the child to end, as Ctrl-C on a terminal has done already, and make sure that it does."""
+    """Ask the child to end, as Ctrl-C on a terminal has done already, and see that it does."""
     os.kill(child, signal.SIGINT)
 
     def kill(*_: object) -> None:

@@ -36,10 +36,13 @@ _ROWS_AT_ONCE: Final = 10_000
 
 
 class Result:
-    """What a query gives: its Arrow `schema`, and its record batches, which are read once."""
+    """What a query gives: its Arrow `schema`, and its record batches, which are read once.
+
+    No two columns have the same name: the second `pace` is called `pace_2`.
+    """
 
     def __init__(self, reader: Any, tables: Mapping[str, Any], memory: int) -> None:
-        self.schema = reader.schema
+        self.schema = _named_apart(reader.schema)
         self._reader, self._tables, self._memory = reader, tables, memory
 
     def __iter__(self) -> Iterator[Any]:
@@ -54,7 +57,7 @@ class Result:
                     batch = self._reader.read_next_batch()
                 except StopIteration:
                     return
-            yield batch
+            yield batch.rename_columns(self.schema.names)
 
 
 @contextlib.contextmanager
@@ -131,6 +134,19 @@ def _connect(tables: Mapping[str, Any], memory: int) -> Any:
     for lock in _LOCKS:
         connection.execute(lock)
     return connection
+
+
+def _named_apart(schema: Any) -> Any:
+    names: list[str] = []
+    for name in schema.names:
+        number, apart = 1, name
+        while apart in names:
+            number += 1
+            apart = f"{name}_{number}"
+        names.append(apart)
+    import pyarrow as pa
+
+    return pa.schema([f.with_name(name) for f, name in zip(schema, names, strict=True)])
 
 
 def _the_statement(connection: Any, sql: str) -> Any:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
 from fitlog.archive.parts import read_parts
-from fitlog.archive.runlogs import run_log_of
+from fitlog.archive.runlogs import record_of, run_log_of
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store, refusals
 from fitlog.errors import ArchiveError
@@ -73,6 +75,31 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
+        wanted, tables = self._rows_of(run_ids)
+        files = list(dict.fromkeys(file for file, _ in wanted))
+        return run_log_of(tables, files, wanted, with_file=with_file)
+
+    def run_logs(self, run_ids: Sequence[str]) -> list[RunLog]:
+        """Each of these runs as `read_log` gives it, with its `record`.
+
+        Its name is its file's, with its number where the file holds several runs.
+
+        Raises:
+            ArchiveError: there is no such run, or a part is missing or damaged.
+        """
+        wanted, tables = self._rows_of(run_ids)
+        rows = {(row["file"], row["run"]): row for row in tables["runs"].to_pylist()}
+        counts = Counter(file for file, _ in rows)
+        by_file = {file: _only_of(file, tables) for file in dict.fromkeys(f for f, _ in wanted)}
+        logs = []
+        for file, run in wanted:
+            log = run_log_of(by_file[file], [file], [(file, run)], with_file=False)
+            name = file if counts[file] == 1 else f"{file} (run {run})"
+            logs.append(replace(log, name=name, record=record_of(rows[file, run])))
+        return logs
+
+    def _rows_of(self, run_ids: Sequence[str]) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+        """The file and number of each run, and all rows of these files by table."""
         groups = self.groups_of(run_ids)
         rows = self.table("runs", groups).select(["run_id", "file", "run"]).to_pylist()
         runs = {row["run_id"]: (row["file"], row["run"]) for row in rows}
@@ -80,7 +107,7 @@ class Archive:
             if run_id not in runs:
                 raise ArchiveError(f"{self.url} holds no run {run_id}")
         wanted = [runs[run_id] for run_id in run_ids]
-        files = list(dict.fromkeys(file for file, _ in wanted))
+        files = sorted({file for file, _ in wanted})
         with refusals(self.url):
             tables = {
                 name: self.dataset(name, groups)
@@ -88,7 +115,7 @@ class Archive:
                 .drop_columns("month")
                 for name in TABLES
             }
-        return run_log_of(tables, files, wanted, with_file=with_file)
+        return wanted, tables
 
 
 def open_archive(url: str) -> Archive:
@@ -104,3 +131,11 @@ def open_archive(url: str) -> Archive:
             f"{store.url} is no archive: there is no manifest in it (fitlog index makes one)"
         )
     return Archive(store=store, manifest=manifest)
+
+
+def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows of one file."""
+    return {
+        name: table.filter(pc.equal(table["file"].cast(pa.string()), file))
+        for name, table in tables.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -99,6 +100,13 @@ def run_log_of(
     if not with_file:
         frames = {name: frame.drop(columns="file") for name, frame in frames.items()}
     return dataclasses.replace(log, **frames)
+
+
+def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The `run.json` that was beside a log, by the run's row; empty where there was none."""
+    if row["record"] is None:
+        return {}
+    return {**json.loads(row["record"]), "arguments": json.loads(row["settings"] or "{}")}
 
 
 def _of_runs(frame: pd.DataFrame, runs: Collection[tuple[str, int]]) -> pd.DataFrame:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
-from fitlog.cli.app import Command, require_one_stdin
+from fitlog.cli.app import Command, Where, require_one_stdin
 from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
@@ -78,8 +77,11 @@ def check(
         ),
     ] = None,
     history: Annotated[
-        Path | None,
-        typer.Option(metavar="LEDGER", help="The past runs to compare with (fitlog history)."),
+        str | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="The past runs to compare with: a ledger (fitlog history), or an archive.",
+        ),
     ] = None,
     metric: Annotated[
         str,
@@ -107,6 +109,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="NAME", help="Compare although this setting or part differs."),
     ] = None,
+    where: Where = None,
     inconclusive: Annotated[
         Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
     ] = Undecided.FAIL,
@@ -118,20 +121,28 @@ def check(
     (inconclusive).
     """
     with user_errors() as outcome, errors_written(form, metric):
+        from fitlog.chosen import choose_history, choose_runs, is_archive
         from fitlog.gate import check as check_runs
         from fitlog.options import fraction, number_of_windows
 
         require_one_stdin([*candidates, *(baseline or [])])
+        warm_up = number_of_windows(warmup)
+        old = baseline or []
+        of_history = None if any(map(is_archive, [*candidates, *old])) else where
         judgement = check_runs(
-            candidates,
-            baseline=baseline or [],
-            history=history,
+            choose_runs(candidates, where, others=[*old, history]),
+            baseline=choose_runs(old, where, others=[*candidates, history]),
+            history=(
+                None
+                if history is None
+                else choose_history(history, of_history, series=series, warm_up=warm_up)
+            ),
             metric=metric,
             better=better,
             tolerance=fraction("--tolerance", tolerance),
             min_effect=fraction("--min-effect", min_effect),
             alpha=alpha,
-            warm_up=number_of_windows(warmup),
+            warm_up=warm_up,
             series=series,
             ignore=ignore or (),
         )

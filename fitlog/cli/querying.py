@@ -49,8 +49,11 @@ def query(
     """
     with user_errors():
         from fitlog.archive import require_packages
+        from fitlog.chosen import require_outside
 
         require_packages()
+        if output is not None:
+            require_outside(output, archive)
         if listed:
             _list()
             return

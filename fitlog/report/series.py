@@ -33,7 +33,7 @@ _MOST_TABLE_ROWS: Final = 400
 # More runs than there are colours are told apart by how their lines are broken.
 _STYLES: Final[tuple[Style, ...]] = ("solid", "dotted", "dotdash")
 # The page gives them those of a dark ground where it has one.
-_THEME: Final = THEMES["light"]
+THEME: Final = THEMES["light"]
 _VIEW: Final = View()
 
 
@@ -85,7 +85,7 @@ def make_charts(curves: Sequence[Curve]) -> list[Chart]:
 
 def style_of(run: int) -> Style:
     """How the line of a run is drawn."""
-    return _STYLES[run // len(_THEME.colors) % len(_STYLES)]
+    return _STYLES[run // len(THEME.colors) % len(_STYLES)]
 
 
 def _speed_chart(curves: Sequence[Curve]) -> Chart:
@@ -98,7 +98,7 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
         broken += int((y != y).sum())
         shown: dict[str, Any] = {
             "run": run,
-            "color": _THEME.color(curve.number),
+            "color": THEME.color(curve.number),
             "style": style_of(run),
         }
         if len(y) < _SMOOTHED_WINDOWS:
@@ -130,7 +130,7 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
         rows = curve.metrics[curve.metrics["metric"] == metric]
         whole = rows[rows["scope"] == "epoch"]
         within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
-        shown: dict[str, Any] = {"run": run, "color": _THEME.color(curve.number)}
+        shown: dict[str, Any] = {"run": run, "color": THEME.color(curve.number)}
         if len(within) and (alone or whole.empty):
             x, y = places.of(curve, within), within["value"].to_numpy(dtype="float64")
             weight: Weight = "bold" if whole.empty else "faint"
@@ -144,7 +144,7 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
             if not len(x):
                 continue
             shown["color"] = (
-                _THEME.accent if alone and split == "validation" else _THEME.color(curve.number)
+                THEME.accent if alone and split == "validation" else THEME.color(curve.number)
             )
             lines.append(Line(**shown, part=split, style=style, weight="bold", x=x, y=y, dots=True))
     return Chart(
