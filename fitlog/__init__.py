@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fitlog.compare import compare
+    from fitlog.comparing import compare
     from fitlog.comparison import Comparison
     from fitlog.errors import (
         AmbiguousDialectError,
@@ -55,7 +55,7 @@ _HOMES = {
     "TrainingError": "fitlog.errors",
     "UnknownDialectError": "fitlog.errors",
     "check": "fitlog.gate",
-    "compare": "fitlog.compare",
+    "compare": "fitlog.comparing",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",

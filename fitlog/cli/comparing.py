@@ -53,10 +53,10 @@ def compare(
     """
     with user_errors():
         from fitlog.chosen import choose_runs
-        from fitlog.compare import MOST_COMPARED
-        from fitlog.compare import compare as compare_runs
         from fitlog.compare_formats import format_comparison
         from fitlog.compared import find_runs
+        from fitlog.comparing import MOST_COMPARED
+        from fitlog.comparing import compare as compare_runs
         from fitlog.options import directions
 
         named = [*logs, *([] if baseline is None else [baseline])]

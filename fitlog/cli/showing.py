@@ -217,7 +217,7 @@ def _draw(
         timelines = find_timelines(held, find_measure("pace", None), series=series)
         return draw_history(only_timeline(timelines), view)
     if kind is PlotKind.COMPARE:
-        from fitlog.compare import compare
+        from fitlog.comparing import compare
         from fitlog.plots.compare import draw_comparison
 
         return draw_comparison(compare(*files), view)

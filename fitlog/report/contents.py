@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.compare import compare
 from fitlog.compared import RunFacts, find_runs, read_facts
+from fitlog.comparing import compare
 from fitlog.comparison import Comparison
 from fitlog.doctor import Examination, examine
 from fitlog.errors import FitlogError, LogError
