@@ -84,7 +84,9 @@ def test_an_archive_of_a_store_in_a_store_holds_what_one_of_a_folder_does(
         assert a.to_pylist() == b.to_pylist()
     file = there.table("runs")["file"][0].as_py()
     assert file.startswith(f"{place.partition(':')[0]}://")
-    assert there.run_log(there.table("runs")["run_id"].to_pylist()[:1]).speed["file"].iloc[0] == file
+    assert (
+        there.run_log(there.table("runs")["run_id"].to_pylist()[:1]).speed["file"].iloc[0] == file
+    )
 
 
 def test_what_changes_in_a_store_is_read_again_and_what_is_gone_is_marked(
@@ -101,7 +103,10 @@ def test_what_changes_in_a_store_is_read_again_and_what_is_gone_is_marked(
     again = index([f"{place}/logs"], f"{place}/archive")
 
     assert (again.read, again.unchanged, again.gone) == (1, 1, 1)
-    runs = {r["file"][-7:]: r["epochs"] for r in open_archive(f"{place}/archive").table("runs").to_pylist()}
+    runs = {
+        r["file"][-7:]: r["epochs"]
+        for r in open_archive(f"{place}/archive").table("runs").to_pylist()
+    }
     assert runs == {"000.log": 2, "001.log": 3, "002.log": 2}
 
 

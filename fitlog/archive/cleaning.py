@@ -8,6 +8,7 @@ day, nor by the last one, is of neither.
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Final
 
 from fitlog.archive.manifest import FOLDER, manifest_numbers, path_of, read_numbered
@@ -26,7 +27,7 @@ def clean(store: Store, *, now: float | None = None) -> list[str]:
     manifests = {file.path: file for file in store.files(FOLDER)}
     numbers = manifest_numbers(store)
     # A manifest counts until the next one is made.
-    superseded = {path_of(a): manifests.get(path_of(b)) for a, b in zip(numbers, numbers[1:])}
+    superseded = {path_of(a): manifests.get(path_of(b)) for a, b in pairwise(numbers)}
     removed = [
         path for path, later in superseded.items() if later is not None and later.modified < oldest
     ]

@@ -71,7 +71,7 @@ class Ledger:
                 self._base.update((file, self.known[file]) for file in changed)
 
     def _lay_over(self, last: Manifest, now: Mapping[str, Row]) -> tuple[list[Group], set[str]]:
-        """The groups of the last manifest, which knows `now`, with our changes; the logs changed."""
+        """Groups of the last manifest, which knows `now`, with our changes; the logs changed."""
         groups = {group.name: group for group in last.groups}
         for old, new in self._replaced:
             if all(group.name in groups for group in old):
@@ -83,7 +83,7 @@ class Ledger:
             for file in now.keys() | self._base.keys()
             if _identity(now.get(file)) != _identity(self._base.get(file))
         }
-        added = [group for group in map(self._without, self._added, [theirs] * len(self._added))]
+        added = [self._without(group, theirs) for group in self._added]
         ours = {row["file"] for group in added if group for row in self._rows_of(group)}
         marks = {file: m for file, m in self._marks.items() if file not in ours | theirs}
         kept: list[Group | None] = []

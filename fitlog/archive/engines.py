@@ -39,7 +39,7 @@ class Engine(Protocol):
 
 
 class Here:
-    """This process alone."""
+    """One process, that which asks."""
 
     def run(self, do: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
         """One task after the other."""
@@ -107,7 +107,7 @@ class Dask:
             for number, task in enumerate(tasks)
         }
         try:
-            for future in completed(list(futures)):
+            for future in completed(list(futures)):  # type: ignore[no-untyped-call]
                 yield futures[future], future.result()
         except KilledWorker:
             raise ArchiveError(
@@ -132,16 +132,16 @@ class Dask:
         where: Any = self._address
         if where is None:
             where = self._stack.enter_context(
-                LocalCluster(
+                LocalCluster(  # type: ignore[no-untyped-call]
                     n_workers=self._workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address=None,  # pyright: ignore[reportArgumentType]
                     silence_logs=logging.CRITICAL,
                 )
             )
         try:
-            return self._stack.enter_context(Client(where))
+            return self._stack.enter_context(Client(where))  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise ArchiveError(f"no Dask cluster answers at {where}: {error}") from None
 

@@ -115,8 +115,8 @@ def _remote(fs: Any, path: str, url: str) -> tuple[re.Pattern[str], Iterator[Log
             found = fs.glob(path, detail=True)
             # The records beside what was found.
             beside = {f"{name.rpartition('/')[0]}/{RECORD}" for name in found}
-            records = {name: info for name, info in _infos(fs, beside)}
-            return _like(address_of(fs, path)), _remote_logs(fs, found, {**records, **found})
+            records = dict(_infos(fs, beside))
+            return _like(address_of(fs, path)), _remote_logs(fs, found, records)
         if fs.isdir(path):
             every = fs.find(path, detail=True)
             logs = {name: info for name, info in every.items() if is_named_as_log(name)}

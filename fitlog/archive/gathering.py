@@ -1,5 +1,6 @@
-"""What is gathered of logs while they are read: their rows at once, and in the end what only all
-lines together tell: epochs, runs and warnings.
+"""What is gathered of logs while they are read.
+
+Their rows come at once, and in the end what only all lines together tell: epochs, runs, warnings.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from fitlog.archive.rows import integers, line_tables, notes, run_ids, words
+from fitlog.archive.rows import integers, line_tables, notes, printed, run_ids, words
 from fitlog.archive.runrows import RunFacts, run_rows
 from fitlog.archive.schema import schema_of
 from fitlog.course import TRAIN, Course
@@ -165,14 +166,14 @@ def _epoch_rows(course: Course, files: Sequence[str]) -> Any:
     names = [
         f"{SPLITS[code % 2]}-{course.names[code // 2]}" for code in range(2 * len(course.names))
     ]
-    offsets, items, values = [0], [], []
+    offsets: list[int] = [0]
+    items: list[int] = []
+    values: list[float] = []
     for key in keys:
         epoch = course.epochs[key]
         items += epoch.codes
         values += epoch.values
         offsets.append(len(items))
-    from fitlog.archive.rows import printed
-
     printed_names = pa.array(map(printed, names), pa.string())
     maps = pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()),
@@ -196,7 +197,7 @@ def _epoch_rows(course: Course, files: Sequence[str]) -> Any:
 
 
 def _floats(column: Any) -> Any:
-    """pandas' nullable floats as Arrow's: a nan that was logged is not null."""
+    """Nullable floats of pandas as Arrow's: a nan that was logged is not null."""
     return pa.array(
         column.to_numpy(dtype="f8", na_value=0.0), mask=np.asarray(column.isna(), dtype=bool)
     )

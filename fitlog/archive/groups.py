@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fitlog.archive.manifest import Group
 from fitlog.archive.parts import read_parts, write_group, write_part
@@ -47,12 +47,13 @@ def without(store: Store, group: Group, files: Collection[str]) -> Group | None:
     Raises:
         ArchiveError: a part is missing or damaged, or cannot be written.
     """
-    unwanted = pa.array(sorted(files), pa.string())
+    unwanted = set(files)
     tables: dict[str, Any] = {}
     for table in group.parts:
         rows = read_parts(store, table, [group])
-        gone = pc.is_in(rows["file"].cast(pa.string()), value_set=unwanted)
-        tables[table] = _fresh(table, rows.filter(pc.invert(gone)))
+        file = rows["file"].combine_chunks()
+        kept = np.array([name not in unwanted for name in file.dictionary.to_pylist()], dtype=bool)
+        tables[table] = _fresh(table, rows.filter(pa.array(kept[file.indices.to_numpy()])))
     if not tables["sources"].num_rows:
         return None
     return write_group(store, group.month, tables)

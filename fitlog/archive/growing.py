@@ -67,8 +67,11 @@ def is_still(file: IO[bytes], stand: Stand) -> bool:
 class GrowingLog:
     """One large log; iterate over it, once. `stand` is then where to go on, None where nowhere.
 
-    `text` gives what follows in `file`, `size` are the bytes that it is to have; `codes` are the
-    metrics' codes, and grow.
+    `text` gives what follows in `file`, `size` bytes are read, with those before `start`; `codes`
+    are the metrics' codes, and grow.
+
+    Raises:
+        ValueError: `start` is no place where a parser stood.
     """
 
     def __init__(
@@ -82,10 +85,16 @@ class GrowingLog:
         codes: dict[str, int],
     ) -> None:
         self.stand: Stand | None = start
-        self._text, self._file, self._size, self._start = text, file, size, start
+        self._text, self._file, self._size = text, file, size
+        self._first = start.offset if start else 0
         self._columns = Columns()
         self._columns.metrics.codes = codes
         self._columns.begin_file(name)
+        self._reader = (
+            BulkReader(self._columns, all_dialects())
+            if start is None
+            else thaw(start.memory, self._columns, all_dialects())
+        )
 
     def __iter__(self) -> Iterator[Columns]:
         """The columns of each megabyte; the last holds the counts.
@@ -93,16 +102,10 @@ class GrowingLog:
         Raises:
             LogError: it is no text.
         """
-        columns, start = self._columns, self._start
-        reader = (
-            BulkReader(columns, all_dialects())
-            if start is None
-            else thaw(start.memory, columns, all_dialects())
-        )
-        offset = start.offset if start else 0
+        columns, reader, offset = self._columns, self._reader, self._first
         self._file.seek(offset)
         place: tuple[int, int, str] | None = None
-        while piece := self._text.read(CHUNK_BYTES):
+        while piece := self._text.read(min(CHUNK_BYTES, max(self._size - offset, 0))):
             offset += len(piece)
             if place is not None:  # more has followed
                 self._stand_at(place, offset)

@@ -90,7 +90,8 @@ def run_ids(file: Any, run: Any, files: Sequence[str]) -> Any:
     """The runs' ids, by the numbers of files and runs."""
     keys = np.asarray(file).astype("i8") * _MOST_RUNS + np.asarray(run)
     every, codes = np.unique(keys, return_inverse=True)
-    names = [run_id(files[key // _MOST_RUNS], key % _MOST_RUNS) for key in every.tolist()]
+    places: list[tuple[int, int]] = [divmod(key, _MOST_RUNS) for key in every.tolist()]
+    names = [run_id(files[number], count) for number, count in places]
     return words(codes, names)
 
 

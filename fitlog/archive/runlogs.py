@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow.compute as pc
 
 from fitlog.archive.rows import printed
 from fitlog.tables import RunLog, as_frame, build_tables, warning_table
@@ -58,7 +57,7 @@ def fill_columns(columns: Columns, tables: Mapping[str, Any]) -> None:
             rows.split = _codes(table["split"], _numbered(SPLITS)).astype("i1")
     columns.speed.samples_per_sec = tables["speed"]["samples_per_sec"].to_numpy()
     metrics = tables["metrics"]
-    for metric in pc.unique(metrics["metric"].cast("string")).to_pylist():
+    for metric in metrics["metric"].cast("string").unique().to_pylist():
         columns.metrics.code_of(metric)
     columns.metrics.scope = _codes(metrics["scope"], _numbered(SCOPES)).astype("i1")
     columns.metrics.metric = _codes(metrics["metric"], columns.metrics.codes).astype("i4")

@@ -40,8 +40,10 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What lines say of a run: dates (microseconds since 1970), speeds of the first node's training
-    with their lines, and the arguments that it logged.
+    """What lines say of a run.
+
+    `started` and `ended` are dates (microseconds since 1970), `speeds` those of the first node's
+    training, with their `lines`; `arguments` are those that it logged.
     """
 
     started: int | None
@@ -116,7 +118,7 @@ def _nodes_by_run(table: Mapping[str, Any]) -> dict[tuple[int, int], list[dict[s
     """What is said of each node, by file and run, a rank's before those without one."""
     import pandas as pd
 
-    columns = {
+    columns: dict[str, list[Any]] = {
         name: [None if value is pd.NA else value for value in column.tolist()]
         for name, column in table.items()
     }

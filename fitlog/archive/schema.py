@@ -176,9 +176,6 @@ TABLES: Final[dict[str, dict[str, Column]]] = {
         "state": _text("where a log that grows is read on from, as JSON"),
     },
 }
-# How values that hardly repeat are written: measured, see docs/archive.md.
-_DELTA: Final = "DELTA_BINARY_PACKED"
-_SPLIT: Final = frozenset({("metrics", "value")})
 
 
 def schema_of(table: str) -> Any:
@@ -201,9 +198,9 @@ def words_of(table: str) -> list[str]:
 
 
 def encodings_of(table: str) -> dict[str, str]:
-    """How the other columns of one value a row are written."""
+    """How integers and times are written; numbers are best left to the compression as they are."""
     return {
-        name: "BYTE_STREAM_SPLIT" if (table, name) in _SPLIT else _DELTA
+        name: "DELTA_BINARY_PACKED"
         for name, column in TABLES[table].items()
-        if column.is_plain and (column.type in (pa.int64(), TIME) or (table, name) in _SPLIT)
+        if column.is_plain and column.type in (pa.int64(), TIME)
     }

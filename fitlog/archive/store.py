@@ -165,12 +165,16 @@ def open_url(url: str) -> tuple[Any, str]:
     Raises:
         ArchiveError: no package that is installed knows such URLs.
     """
+    if not is_url(url):
+        return fsspec.filesystem("file"), os.path.abspath(url)  # noqa: PTH100  # not resolved
     try:
-        fs, path = fsspec.url_to_fs(url)
+        # Not by `url_to_fs`, to which a name with `::` is a chain of file systems.
+        kind = fsspec.get_filesystem_class(url.partition("://")[0])
+        fs, path = kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
     except (ImportError, ValueError) as error:
         extra = ': install fitlog with its extra s3 (pip install ".[s3]")' * url.startswith("s3:")
         raise ArchiveError(f"{url} cannot be opened: {error}{extra}") from None
-    return fs, path
+    return fs, str(path)
 
 
 def address_of(fs: Any, path: str) -> str:
@@ -217,5 +221,5 @@ def _protocols(fs: Any) -> tuple[str, ...]:
 
 
 def _modified(info: dict[str, Any]) -> float:
-    when = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
+    when: Any = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
     return float(when.timestamp() if hasattr(when, "timestamp") else when)

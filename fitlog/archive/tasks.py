@@ -6,20 +6,20 @@ worker too, and gives the same parts under the same names.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 
-from fitlog.archive.earlier import rows_before
+from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
 from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
+from fitlog.archive.opening import Named, open_all
 from fitlog.archive.parts import write_group, write_part
 from fitlog.archive.rows import printed, words
 from fitlog.archive.runrows import moment_of
@@ -35,8 +35,6 @@ from fitlog_parsers.columns import Columns
 LARGE_BYTES: Final = 4 << 20
 # A table's rows are written as a part when they are so many.
 _PART_ROWS: Final = 1 << 20
-_DIGEST_BYTES: Final = 16
-_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,8 @@ class Log:
     run.json beside it, `record_version` its size and version; both are empty where there is none.
     `digest` is that of the content which the archive has, empty for a new log: the same content is
     not read again. A large log that has grown is read on from `stand`, and what the archive has of
-    it is in `group`.
+    it is in `group`. Of one that is very large, only what is before the byte `until` is read now,
+    if that is not 0: as if it were to grow.
     """
 
     file: str
@@ -59,6 +58,12 @@ class Log:
     digest: str = ""
     stand: Stand | None = None
     group: Group | None = None
+    until: int = 0
+
+    @property
+    def to_read(self) -> int:
+        """The bytes that are to be read of it."""
+        return (self.until or self.size) - (self.stand.offset if self.stand else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,42 +91,6 @@ def read_task(task: Task) -> Done:
     return _Reading(open_store(task.archive), task.logs).read()
 
 
-class Named(io.RawIOBase):
-    """A log's bytes under the log's name, digested as they are read."""
-
-    def __init__(self, name: str, file: IO[bytes]) -> None:
-        self.name, self.file = name, file
-        self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        piece = self.file.read(len(buffer))
-        buffer[: len(piece)] = piece
-        self._digest.update(piece)
-        return len(piece)
-
-    def finish(self) -> str:
-        """The digest of all of it, also of what nobody wanted to read; it is closed then."""
-        while self.read(_PIECE_BYTES):
-            pass
-        self.file.close()
-        return self._digest.hexdigest()
-
-    def digest_from(self, before: str) -> None:
-        """What is read follows what had this digest: the new one is of both."""
-        self._digest.update(before.encode())
-
-    def digest_whole(self) -> str:
-        """The same before it is read: it is at its beginning again."""
-        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        while piece := self.file.read(_PIECE_BYTES):
-            digest.update(piece)
-        self.file.seek(0)
-        return digest.hexdigest()
-
-
 class _Reading:
     """Reads the logs of one task."""
 
@@ -130,6 +99,9 @@ class _Reading:
         self._reasons: dict[str, str] = {}
         self._same: list[Log] = []
         self._stands: dict[str, str] = {}
+        self._read_until: dict[str, int] = {}
+        # Of each table the last line that is in parts which stay as they are.
+        self._kept_lines: dict[str, int] = {}
         self._opened: list[Named] = []
         self._records: dict[str, dict[str, Any]] = {}
         self._gathering = Gathering(self._records)
@@ -142,7 +114,7 @@ class _Reading:
         self._read_records()
         columns, waiting = Columns(), []
         for columns in self._parts():
-            tables = self._gathering.add(columns)
+            tables = self._new_rows(self._gathering.add(columns))
             # A text that was not read tells no date: the month is that of rows.
             waiting.append(tables.pop("unparsed"))
             self._keep(tables, columns)
@@ -165,43 +137,55 @@ class _Reading:
         yield from read_parts([cast("IO[bytes]", named) for named in opened], refused=self._refuse)
 
     def _read_growing(self, named: Named) -> Iterator[Columns]:
-        log = self._logs[named.name]
-        stand: Stand | None = None
-        codes: dict[str, int] = {}
-        if log.group and log.stand and is_still(named.file, log.stand):
-            stand = log.stand
+        log, codes = self._logs[named.name], dict[str, int]()
+        is_known = log.group and log.stand and is_still(named.file, log.stand)
+        stand = log.stand if is_known else None
+        try:
+            growing = _growing(log, named, stand, codes)
+        except ValueError:  # no memory of this parser's: it is read whole
+            stand, growing = None, _growing(log, named, None, codes)
+        if stand and log.group:
             named.digest_from(log.digest)
-            self._months[0] = log.group.month
-            yield from rows_before(self._store, log.group, log.file, stand.lines, codes)
-        named.file.seek(0)
-        growing = GrowingLog(
-            log.file, cast("IO[bytes]", named), named.file, size=log.size, start=stand, codes=codes
-        )
+            yield from self._rows_before(log.group, log.file, stand.lines, codes)
         try:
             yield from growing
         except LogError as error:
             self._refuse(log.file, error)
+        if log.until:
+            self._read_until[log.file] = log.until
         if growing.stand:
             self._stands[log.file] = growing.stand.as_text()
 
+    def _rows_before(
+        self, group: Group, file: str, lines: int, codes: dict[str, int]
+    ) -> Iterator[Columns]:
+        """What the archive has of a log's first lines; parts with nothing else stay as they are."""
+        kept = parts_before(self._store, group, lines)
+        self._months[0] = group.month
+        self._written[group.month] = {table: list(parts) for table, (parts, _) in kept.items()}
+        self._kept_lines = {table: line for table, (_, line) in kept.items()}
+        yield from rows_before(self._store, group, file, lines, codes)
+        self._kept_lines = {}
+
+    def _new_rows(self, tables: dict[str, Any]) -> dict[str, Any]:
+        """The rows without those that are in parts which stay as they are."""
+        return {
+            name: table.filter(pads.field("line") > self._kept_lines[name])
+            if name in self._kept_lines
+            else table
+            for name, table in tables.items()
+        }
+
     def _open(self) -> list[Named]:
-        """The logs, open; small ones lie in memory, and all of a store are fetched at once."""
-        for fs, paths in _by_store(self._logs):
-            small = [path for file, path in paths if self._logs[file].size <= LARGE_BYTES]
-            contents = dict(zip(small, fs.cat_ranges(small, None, None, on_error="return")))
-            for file, path in paths:
-                try:
-                    content = contents[path] if path in contents else fs.open(path, "rb")
-                except Exception as error:  # noqa: BLE001  # each store's package has its own
-                    content = error
-                if isinstance(content, Exception):
-                    self._reasons[file] = f"cannot be opened: {_reason_of(content)}"
-                    continue
-                named = Named(file, io.BytesIO(content) if isinstance(content, bytes) else content)
-                if self._is_known(named):
-                    self._same.append(self._logs.pop(file))
-                else:
-                    self._opened.append(named)
+        """The logs, open, without those that the archive has already."""
+        small = {file for file, log in self._logs.items() if log.size <= LARGE_BYTES}
+        for file, opened in open_all(list(self._logs), small):
+            if isinstance(opened, str):
+                self._reasons[file] = opened
+            elif self._is_known(opened):
+                self._same.append(self._logs.pop(file))
+            else:
+                self._opened.append(opened)
         order = {file: number for number, file in enumerate(self._logs)}
         self._opened.sort(key=lambda named: order[named.name])
         return self._opened
@@ -286,7 +270,7 @@ class _Reading:
                 "file": names.index(log.file),
                 # Of what it is known by, the digest is of what was read, the rest was found before:
                 # a log that has grown meanwhile is read again.
-                "size": log.size,
+                "size": self._read_until.get(log.file, log.size),
                 "version": log.version,
                 "record": log.record_version,
                 "digest": named.finish() if named else "",
@@ -318,6 +302,12 @@ class _Reading:
         return write_group(self._store, month, tables, before=self._written.get(month))
 
 
+def _growing(log: Log, named: Named, stand: Stand | None, codes: dict[str, int]) -> GrowingLog:
+    text = cast("IO[bytes]", named)
+    size = log.until or log.size
+    return GrowingLog(log.file, text, named.file, size=size, start=stand, codes=codes)
+
+
 def month_of(date: int | None, record: Mapping[str, Any]) -> str:
     """The month of a log by its first date (microseconds since 1970), else by its record."""
     if date is None:
@@ -331,21 +321,6 @@ def _numbers(file: Any) -> Any:
     return np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
 
 
-def _by_store(logs: Iterable[str]) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
-    """The logs by the file systems that they lie in, each with its path there."""
-    found: dict[int, tuple[Any, list[tuple[str, str]]]] = {}
-    for file in logs:
-        fs, path = open_url(file)  # the same instance for each of a store
-        found.setdefault(id(fs), (fs, []))[1].append((file, path))
-    yield from found.values()
-
-
 def _without_place(error: LogError, file: str) -> str:
     """What is wrong with a file that is named elsewhere."""
     return printed(str(error).removesuffix(f" ({file})"))
-
-
-def _reason_of(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from fitlog.cli.completing import complete_dialect
+
 if TYPE_CHECKING:
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -18,7 +20,6 @@ app = typer.Typer(
     name="fitlog",
     help="Run, read, plot and judge trainings with MXNet's Module.fit.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs more time than most commands
 )
@@ -49,6 +50,11 @@ Logs = Annotated[
 Where = Annotated[
     str | None,
     typer.Option(metavar="CONDITION", help="Of an archive, which runs: \"network = 'lenet'\"."),
+]
+
+DialectName = Annotated[
+    str | None,
+    typer.Option(autocompletion=complete_dialect, help="Read lines of this dialect only."),
 ]
 
 DialectFile = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from fitlog.choices import ComparisonFormat
 from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.cli.completing import complete_metric
 from fitlog.endings import user_errors
 
 
@@ -23,7 +24,10 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="The metric whose rise is timed.  [default: validated accuracy]"),
+        typer.Option(
+            autocompletion=complete_metric,
+            help="The metric whose rise is timed.  [default: validated accuracy]",
+        ),
     ] = None,
     target: Annotated[
         float | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.cli.app import Logs, Where, require_one_stdin, require_other_file
+from fitlog.cli.completing import complete_measure
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ history = typer.Typer(
 )
 
 LedgerFile = Annotated[Path, typer.Argument(metavar="LEDGER", help="The file, one run a line.")]
-Metric = Annotated[str, typer.Option(help="pace, throughput, time_cost, or a metric of epochs.")]
+Metric = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete_measure,
+        help="pace, throughput, time_cost, or a metric of epochs.",
+    ),
+]
 Better = Annotated[
     str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
 ]

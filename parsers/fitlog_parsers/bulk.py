@@ -37,8 +37,8 @@ class BulkReader:
 
     `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
     whether a NUL byte was met (a binary file, or a hole that a crash left). What is remembered
-    of the lines is in `scanner`, `clock` and, of each rank, `nodes`. The readers of many logs should
-    have one `engine`.
+    of the lines is in `scanner`, `clock` and, of each rank, `nodes`. The readers of many logs
+    should have one `engine`.
     """
 
     def __init__(

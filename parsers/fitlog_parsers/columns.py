@@ -154,10 +154,10 @@ class Columns:
 
     `file` is the index of the one that entries come from, -1 before the first. `unparsed` and
     `findings` pair an index into `files` with the entry. Of the files that have ended, `lines`
-    counts all lines, `dialect_lines` those with a record by dialect; of each,
-    `file_lines` and `file_dialects` count the same, and `rule_uses` how often each rule was used, by
-    dialect and rule. What `BulkReader` adds lies in `pieces` until
-    `rows.collect` turns the columns of `speed` and `metrics` into numpy arrays.
+    counts all lines, `dialect_lines` those with a record by dialect; of each file, `file_lines` and
+    `file_dialects` count the same, and `rule_uses` how often each rule was used, by dialect and
+    rule. What `BulkReader` adds lies in `pieces` until `rows.collect` turns the columns of `speed`
+    and `metrics` into numpy arrays.
     """
 
     def __init__(self) -> None:

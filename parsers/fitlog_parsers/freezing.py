@@ -122,9 +122,9 @@ def _thawed(value: Any) -> Any:
             return {_thawed(key): _thawed(one) for key, one in inside}
         case "object":
             name, attributes = inside
-            thing = _CLASSES[name].__new__(_CLASSES[name])
+            thing = object.__new__(_CLASSES[name])
             vars(thing).update({key: _thawed(one) for key, one in attributes.items()})
             if name == "Clock":
-                vars(thing).update(dict.fromkeys(_NOT_KEPT, {}))
+                vars(thing).update((key, {}) for key in _NOT_KEPT)
             return thing
     raise ValueError(f"{kind} is no part of a state")
