@@ -21,15 +21,15 @@ if TYPE_CHECKING:
         MXNetUnavailableError,
         NoRecordsError,
         OutputError,
+        QueryError,
         SettingError,
         TrainingError,
         UnknownDialectError,
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
-    from fitlog.plots.phases import plot_phases
     from fitlog.phases import PhaseLog, read_phases
-    from fitlog.plots.overview import plot_logs
+    from fitlog.plots.overview import plot_overview
     from fitlog.run.instrument import fit, instrument
     from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
@@ -48,6 +48,7 @@ _HOMES = {
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "QueryError": "fitlog.errors",
     "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
@@ -58,8 +59,7 @@ _HOMES = {
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
-    "plot_logs": "fitlog.plots.overview",
-    "plot_phases": "fitlog.plots.phases",
+    "plot_overview": "fitlog.plots.overview",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
     "read_phases": "fitlog.phases",
@@ -78,6 +78,7 @@ __all__ = [
     "NoRecordsError",
     "OutputError",
     "PhaseLog",
+    "QueryError",
     "RunLog",
     "SettingError",
     "TrainingError",
@@ -87,8 +88,7 @@ __all__ = [
     "fit",
     "follow_log",
     "instrument",
-    "plot_logs",
-    "plot_phases",
+    "plot_overview",
     "read_log",
     "read_logs",
     "read_phases",

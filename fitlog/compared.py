@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +18,14 @@ from fitlog.errors import LogError, NoRecordsError, SettingError
 from fitlog.paces import MIN_WINDOWS
 from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
-from fitlog.remedies import TOLD_BY_TABLES
-from fitlog.run.phases import PHASES
+from fitlog.readings import choose_place, doubts_of
+from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import Source, find_logs, name_of
 from fitlog.stats import measure_pace
 from fitlog.streams import no_records
 from fitlog.tables import RunLog, read_log
+from fitlog_parsers.columns import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,8 +113,8 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
     place = _place_of(source)
-    record = None
-    if place is not None and (place.parent / RECORD).is_file():
+    record = whole.record
+    if record is None and place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
     settings = flat_settings(record) if record else _texts(whole.hparams)
     status = str(record.get("status")) if record else _status(log)
@@ -189,35 +190,29 @@ def _matches(source: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
 
 def _choose_run(log: RunLog) -> tuple[RunLog, list[str]]:
     """The last run of the first node, and what is to be said of the log."""
+    notes = doubts_of(zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed)
     tables = {name: getattr(log, name) for name in ("speed", "metrics", "events", "epochs", "runs")}
-    said = {"restart", *TOLD_BY_TABLES}
-    notes = [
-        text
-        for code, text in zip(log.warnings["code"], log.warnings["text"], strict=True)
-        if code not in said
-    ]
-    if len(log.unparsed):
-        notes.append(
-            f"pieces of text that look like records and were not read: {len(log.unparsed)}"
-        )
-    nodes = sorted({int(node) for node in _column(tables, "node").dropna()})
-    if nodes:
-        tables = {name: table[table["node"] == nodes[0]] for name, table in tables.items()}
-        if len(nodes) > 1:
-            notes.append(f"of its {len(nodes)} nodes, node {nodes[0]} is taken")
-    runs = sorted({int(run) for run in _column(tables, "run")})
-    if len(runs) > 1:
-        notes.append(f"it holds {len(runs)} runs, and the last one (run {runs[-1]}) is taken")
-    if runs:
-        tables = {name: table[table["run"] == runs[-1]] for name, table in tables.items()}
-    return dataclasses.replace(log, **tables), notes
+    places = _places(tables[name] for name in ("speed", "metrics", "epochs", "runs"))
+    nodes = {node for node, _ in places}
+    node, run = choose_place(nodes, places)
+    if len(nodes) > 1:
+        notes.append(f"of its {len(nodes)} nodes, node {node} is taken")
+    if run > 0:
+        notes.append(f"it holds {run + 1} runs, and the last one (run {run}) is taken")
+    chosen = {
+        name: table[(table["node"].fillna(MISSING) == node) & (table["run"] == run)]
+        for name, table in tables.items()
+    }
+    return dataclasses.replace(log, **chosen), notes
 
 
-def _column(tables: Mapping[str, pd.DataFrame], name: str) -> pd.Series[Any]:
-    import pandas as pd
-
-    names = ("speed", "metrics", "epochs", "runs")
-    return pd.concat([tables[table][name].astype("Int64") for table in names])
+def _places(tables: Iterable[pd.DataFrame]) -> set[tuple[int, int]]:
+    """The (node, run) that the tables have anything of."""
+    return {
+        (int(node), int(run))
+        for table in tables
+        for node, run in table[["node", "run"]].fillna(MISSING).drop_duplicates().to_numpy()
+    }
 
 
 def _status(log: RunLog) -> str:

@@ -55,7 +55,8 @@ class RunLog:
     `run` counts from 0 and `line` from 1; `time` is by the writer's own clock, NaT if not logged.
     With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
     `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect,
-    and `lines` counts all lines.
+    and `lines` counts all lines. `record` is the `run.json` that was kept with a log in an archive,
+    empty where there was none; None for a log that was read itself: there it lies beside it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RunLog:
     hparams: dict[str, Any] = field(default_factory=dict)
     dialects: dict[str, int] = field(default_factory=dict)
     lines: int = 0
+    record: dict[str, Any] | None = None
 
     @property
     def has_records(self) -> bool:
@@ -143,9 +145,10 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
         "warnings": warning_table(findings),
     }
     files = columns.files if with_file else None
+    frames: dict[str, Any] = {name: as_frame(table, files) for name, table in tables.items()}
     return RunLog(
         name=", ".join(columns.files),
-        **{name: as_frame(table, files) for name, table in tables.items()},
+        **frames,
         hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,

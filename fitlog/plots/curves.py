@@ -1,4 +1,4 @@
-"""What is drawn of logs: a curve for each run, and where its values stand on an axis."""
+"""What is drawn of logs: a curve for each run, of all its nodes."""
 
 from __future__ import annotations
 
@@ -11,103 +11,91 @@ from fitlog.printable import printable
 from fitlog.run_folder import RUN_LOG
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from fitlog.tables import RunLog
 
-# Okabe and Ito's colours, which colour-blind people tell apart (jfly.uni-koeln.de/color).
-BLUE, VERMILLION = "#0072B2", "#D55E00"
-COLORS: Final = (
-    BLUE,
-    VERMILLION,
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#5D4E8C",
-    "#7F7F7F",
-)
 # Beyond this, the differences that an axis and its ticks are made of overflow.
 _LARGEST: Final = 1e300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """One run as it is drawn: its name, its colour and its rows of the tables."""
+    """One run as it is drawn: its name, its number among all, and its rows of the tables.
+
+    Of several `nodes`, `speed` and `metrics` hold the median at each place, and in the columns
+    `low` and `high` the least and the greatest. `log` and `run` say where it came from;
+    `first_epoch` is that of the whole log, so that a resumed run stands behind the one before.
+    """
 
     label: str
-    color: str
+    number: int
+    log: int
+    run: int
+    nodes: int
+    first_epoch: int
+    batch_size: int | None
     speed: pd.DataFrame
     metrics: pd.DataFrame
+    epochs: pd.DataFrame
+    events: pd.DataFrame
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """At least so many: the log names no batch after the last report."""
+        ends = self.speed["batch_end"].dropna()
+        if not len(ends):
+            ends = self.metrics["batch_end"].dropna()
+        return int(ends.max()) + 1 if len(ends) else 1
 
 
-def make_curves(logs: Sequence[RunLog], labels: Sequence[str] | None = None) -> list[Curve]:
-    """A curve for every run of every log; of several nodes the first stands for its run.
+def make_curves(
+    logs: RunLog | Sequence[RunLog], labels: Sequence[str] | None = None
+) -> list[Curve]:
+    """A curve for every run of every log.
 
     `labels` are what the logs are called, instead of by their files.
     """
-    parts = []
-    for i, (name, all_speed, all_metrics) in enumerate(_single_logs(logs)):
-        runs = sorted({*all_speed["run"], *all_metrics["run"]})
+    every = [logs] if not isinstance(logs, Sequence) else logs
+    curves: list[Curve] = []
+    for i, (name, tables, batch_size) in enumerate(_single_logs(every)):
+        runs = sorted({run for table in tables[:3] for run in table["run"]})
+        first = min((int(e) for table in tables[:2] for e in table["epoch"].dropna()), default=0)
         for run in runs:
             label = _name(name) if labels is None else printable(labels[i])
             label += f" (run {run})" if len(runs) > 1 else ""
-            speed, metrics = (
-                _first_node(table[table["run"] == run]) for table in (all_speed, all_metrics)
-            )
+            speed, metrics, epochs, events = (table[table["run"] == run] for table in tables)
             speed = speed[(speed["split"] == "train") & speed["batch_end"].notna()]
-            parts.append((label, _drawable(speed, "samples_per_sec"), _drawable(metrics, "value")))
-    return [
-        Curve(label=label, color=COLORS[i % len(COLORS)], speed=speed, metrics=metrics)
-        for i, (label, speed, metrics) in enumerate(parts)
-    ]
+            curves.append(
+                Curve(
+                    label=label,
+                    number=len(curves),
+                    log=i,
+                    run=run,
+                    nodes=max(1, *(table["node"].nunique() for table in (speed, metrics, epochs))),
+                    first_epoch=first,
+                    batch_size=batch_size,
+                    speed=_across_nodes(_drawable(speed, "samples_per_sec"), "samples_per_sec"),
+                    metrics=_across_nodes(_drawable(metrics, "value"), "value"),
+                    epochs=epochs,
+                    events=events,
+                )
+            )
+    return curves
 
 
-def _single_logs(logs: Sequence[RunLog]) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Name, speeds and metrics of each log, also of those that were read as one."""
+def _single_logs(
+    logs: Sequence[RunLog],
+) -> Iterator[tuple[str, list[pd.DataFrame], int | None]]:
+    """Name, tables and batch size of each log, also of those that were read as one."""
     for log in logs:
+        tables = [log.speed, log.metrics, log.epochs, log.events]
+        size = log.hparams.get("batch_size")
         if "file" not in log.speed:
-            yield log.name, log.speed, log.metrics
+            yield log.name, tables, size if isinstance(size, int) and size > 0 else None
             continue
         for name in log.speed["file"].cat.categories:
-            yield name, *(table[table["file"] == name] for table in (log.speed, log.metrics))
-
-
-def batches_per_epoch(rows: pd.DataFrame) -> int:
-    """At least so many: the log names no batch after the last report."""
-    ends = rows["batch_end"].dropna()
-    return int(ends.max()) + 1 if len(ends) else 1
-
-
-def epoch_limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """The same for every panel: half an epoch on both sides, or a little of a long run."""
-    epochs = [epoch for curve in curves for epoch in curve.metrics["epoch"].dropna()]
-    first, last = min(epochs, default=0), max(epochs, default=0)
-    pad = max(0.55, 0.02 * (last - first))
-    return first - pad, last + pad
-
-
-def batches_since_start(speed: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """The batch at which each speed was reported, float64 (n,), counted over the epochs."""
-    epoch = speed["epoch"].fillna(0)
-    first = epoch.min() if len(epoch) else 0
-    batches = (epoch - first) * batches_per_epoch(speed) + speed["batch_end"]
-    return batches.to_numpy(dtype="float64", na_value=float("nan"))
-
-
-def position_in_epoch(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Where values within epoch e stand on an axis of epochs, float64 (n,): e - 0.5 to e + 0.5."""
-    position = rows["epoch"] - 0.5 + (rows["batch_end"] + 1) / (batches_per_epoch(rows) + 1)
-    return position.to_numpy(dtype="float64", na_value=float("nan"))
-
-
-def running_median(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The course of noisy values: medians over a 25th of them, five at least."""
-    import pandas as pd
-
-    width = max(5, len(values) // 25) | 1
-    return pd.Series(values).rolling(width, center=True, min_periods=1).median().to_numpy()
+            yield name, [table[table["file"] == name] for table in tables], None
 
 
 def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -115,12 +103,28 @@ def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.assign(**{column: table[column].where(table[column].abs() <= _LARGEST)})
 
 
+def _across_nodes(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows of one node as they are; of several, one for each place in the training."""
+    import pandas as pd
+
+    named = table[table["node"].notna()]
+    if named["node"].nunique() < 2:
+        return table if named.empty else named
+    place = ["epoch", "batch_start", "batch_end", "split", "scope", "metric"]
+    groups = named.groupby(
+        [name for name in place if name in named], observed=True, dropna=False, sort=False
+    )
+    of: dict[str, Any] = {
+        column: pd.NamedAgg(column, "median"),
+        "low": pd.NamedAgg(column, "min"),
+        "high": pd.NamedAgg(column, "max"),
+        "time": pd.NamedAgg("time", "min"),
+        "line": pd.NamedAgg("line", "min"),
+    }
+    return groups.agg(**of).reset_index()
+
+
 def _name(path: str) -> str:
     """A run's name: of a run folder's `run.log` the folder's, else the file's."""
     file = Path(path)
     return printable(file.absolute().parent.name if file.name == RUN_LOG else file.stem)
-
-
-def _first_node(table: pd.DataFrame) -> pd.DataFrame:
-    nodes = table["node"].dropna()
-    return table if nodes.empty else table[table["node"] == nodes.min()]

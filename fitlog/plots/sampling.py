@@ -1,4 +1,4 @@
-"""Fewer points that look the same: what a line of very many points is thinned to before it is drawn.
+"""Fewer points that look the same: what a line of very many points is thinned to for drawing.
 
 A line is drawn in columns of pixels. In each of them the first, the lowest, the highest and the
 last value decide which pixels are inked, so these are kept and no others (M4: Jugel, Jerzak,

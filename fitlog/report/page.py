@@ -20,6 +20,7 @@ from fitlog.printable import printable
 from fitlog.report.charts import chart_item, library_script, stack_item
 from fitlog.report.contents import Contents, ReportedRun
 from fitlog.report.raw import pack_table
+from fitlog.report.series import THEME
 from fitlog.verdicts import format_judgement
 
 _FOLDER: Final = Path(__file__).parent
@@ -53,6 +54,7 @@ def format_page(contents: Contents, *, written: str, version: str | None = None)
 
     return environment.get_template("page.html").render(
         contents=contents,
+        theme=THEME,
         version=__version__,
         written=written,
         live=version,

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fitlog.directions import is_higher_better, unit_of
-from fitlog.plots.curves import (
-    VERMILLION,
-    Curve,
-    batches_since_start,
-    position_in_epoch,
-    running_median,
-)
+from fitlog.plots.curves import Curve
+from fitlog.plots.places import make_places
+from fitlog.plots.smoothing import running_median
+from fitlog.plots.themes import THEMES
+from fitlog.plots.view import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +32,9 @@ _LOG_SCALE_RATIO: Final = 100
 _MOST_TABLE_ROWS: Final = 400
 # More runs than there are colours are told apart by how their lines are broken.
 _STYLES: Final[tuple[Style, ...]] = ("solid", "dotted", "dotdash")
-_COLORS: Final = 8
+# The page gives them those of a dark ground where it has one.
+THEME: Final = THEMES["light"]
+_VIEW: Final = View()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +85,22 @@ def make_charts(curves: Sequence[Curve]) -> list[Chart]:
 
 def style_of(run: int) -> Style:
     """How the line of a run is drawn."""
-    return _STYLES[run // _COLORS % len(_STYLES)]
+    return _STYLES[run // len(THEME.colors) % len(_STYLES)]
 
 
 def _speed_chart(curves: Sequence[Curve]) -> Chart:
     lines: list[Line] = []
     broken = 0
+    places = make_places(curves, _VIEW, "batch")
     for run, curve in enumerate(curves):
-        x = batches_since_start(curve.speed)
+        x = places.of(curve, curve.speed)
         y = curve.speed["samples_per_sec"].to_numpy(dtype="float64")
         broken += int((y != y).sum())
-        shown: dict[str, Any] = {"run": run, "color": curve.color, "style": style_of(run)}
+        shown: dict[str, Any] = {
+            "run": run,
+            "color": THEME.color(curve.number),
+            "style": style_of(run),
+        }
         if len(y) < _SMOOTHED_WINDOWS:
             lines.append(Line(**shown, part="windows", weight="bold", x=x, y=y, dots=True))
             continue
@@ -109,7 +114,7 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
     return Chart(
         key="speed",
         title="Throughput",
-        x_label="batches since the run began",
+        x_label=places.label,
         y_label="samples/sec",
         lines=tuple(_behind(lines)),
         rows=_speed_rows(curves),
@@ -119,14 +124,15 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
 
 def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
     alone = len(curves) == 1
+    places = make_places(curves, _VIEW, "epoch")
     lines: list[Line] = []
     for run, curve in enumerate(curves):
         rows = curve.metrics[curve.metrics["metric"] == metric]
         whole = rows[rows["scope"] == "epoch"]
         within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
-        shown: dict[str, Any] = {"run": run, "color": curve.color}
+        shown: dict[str, Any] = {"run": run, "color": THEME.color(curve.number)}
         if len(within) and (alone or whole.empty):
-            x, y = position_in_epoch(within), within["value"].to_numpy(dtype="float64")
+            x, y = places.of(curve, within), within["value"].to_numpy(dtype="float64")
             weight: Weight = "bold" if whole.empty else "faint"
             lines.append(Line(**shown, part="within", style=style_of(run), weight=weight, x=x, y=y))
         styles: tuple[tuple[str, Style], ...] = (
@@ -137,7 +143,9 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
             x, y = _by_epoch(whole[whole["split"] == split])
             if not len(x):
                 continue
-            shown["color"] = VERMILLION if alone and split == "validation" else curve.color
+            shown["color"] = (
+                THEME.accent if alone and split == "validation" else THEME.color(curve.number)
+            )
             lines.append(Line(**shown, part=split, style=style, weight="bold", x=x, y=y, dots=True))
     return Chart(
         key=key,

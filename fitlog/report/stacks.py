@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.plots.curves import BLUE, COLORS, VERMILLION
-from fitlog.plots.phases import GROUPS
+from fitlog.plots.phases import GROUP_COLORS, GROUPS
 from fitlog.report.series import Rows
 
 if TYPE_CHECKING:
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
     from fitlog.phases import PhaseLog
 
-_COLORS: Final = dict(
-    zip(GROUPS, (BLUE, VERMILLION, COLORS[4], COLORS[2], COLORS[3], COLORS[7]), strict=True)
-)
 _MOST_EPOCHS: Final = 400
 
 
@@ -56,7 +52,7 @@ def make_stack(log: PhaseLog, fit: int, key: str) -> Stack | None:
         y_label="seconds",
         x=x.astype("int32") if x.max() < 2**31 else x.astype("float64"),
         layers=layers,
-        colors=tuple(_COLORS[group] for group in layers),
+        colors=tuple(GROUP_COLORS[group] for group in layers),
         rows=Rows(
             heads=("epoch", *(f"{group}, s" for group in layers)), cells=cells, left_out=left_out
         ),
