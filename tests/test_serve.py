@@ -32,10 +32,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def served(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def served(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The real command, and the port that it listens at."""
     with subprocess.Popen(
-        [sys.executable, "-m", "fitlog", "serve", str(folder), "--port", "0", *more],
+        [sys.executable, "-m", "fitlog", "serve", str(folder), "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,6 +82,24 @@ def test_new_points_and_runs_come_to_every_client_without_reloading(folder: Path
 
         assert all(page.evaluate("() => window.isSamePage") for page in pages)
         assert errors == []
+
+
+def test_a_page_finds_a_server_that_was_started_again(folder: Path) -> None:
+    points = "() => fitlog.plots.get('speed')?.renderers[0].data_source.get_length()"
+    with chromium() as browser:
+        page = browser.new_page()
+        with served(folder) as (_, port):
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.wait_for_selector("html[data-drawn]")
+            page.evaluate("() => { window.isSamePage = true }")
+        page.locator("#live", has_text="Not connected").wait_for()
+        append(folder / "one.log", window(1, 10, 850.0) + window(1, 15, 800.0))
+        with served(folder, port):
+            page.wait_for_function(f"() => ({points})() === 4")
+            status_shown = page.locator("#live").inner_text()
+
+        assert status_shown == "Live"
+        assert page.evaluate("() => window.isSamePage")
 
 
 def test_the_phases_of_a_run_grow_with_it(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from fitlog.endings import user_errors
+
+# A training on the same machine should not be slowed down by being looked at: of so much time, it
+# takes one part.
+_REST: Final = 20
 
 
 def serve(
@@ -26,6 +30,7 @@ def serve(
     with user_errors():
         import datetime
         import threading
+        import time
 
         from fitlog.errors import SettingError
         from fitlog.follow import until_interrupted
@@ -51,8 +56,13 @@ def serve(
         thread.start()
         try:
             with terminable(), until_interrupted() as wait:
+                due = 0.0
                 while wait():
+                    if time.monotonic() < due:
+                        continue
+                    began = time.process_time()
                     live.poll()
+                    due = time.monotonic() + _REST * (time.process_time() - began)
         finally:
             live.close()
             server.shutdown()

@@ -52,6 +52,7 @@ def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
     figure = _figure(chart.x_label, chart.y_label, is_log=chart.is_log)
     if chart.key == "speed":
         figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
+        figure.xaxis.formatter = NumeralTickFormatter(format="0,0")
     most = points_per_line(len(chart.lines))
     hovered = []
     for line in chart.lines:
