@@ -121,7 +121,8 @@ def _across_nodes(table: pd.DataFrame, column: str) -> pd.DataFrame:
         "time": pd.NamedAgg("time", "min"),
         "line": pd.NamedAgg("line", "min"),
     }
-    return groups.agg(**of).reset_index()
+    together: pd.DataFrame = groups.agg(**of).reset_index()
+    return together
 
 
 def _name(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fitlog.errors import NoRecordsError
 from fitlog.plots.curves import Curve, make_curves
@@ -46,6 +46,7 @@ def plot_epochs(
 
 def draw_epochs(curves: Sequence[Curve], axes: Axes, view: View) -> None:
     """Bars for one run of up to 60 epochs, else lines; of several nodes the slowest and fastest."""
+    import numpy as np
     from matplotlib.ticker import MaxNLocator
 
     seconds = [(curve, _costs(curve)) for curve in curves]
@@ -63,7 +64,7 @@ def draw_epochs(curves: Sequence[Curve], axes: Axes, view: View) -> None:
         if alone and len(x) <= _MOST_BARS:
             axes.bar(x, middle, 0.8, color=color)
             if curve.nodes > 1:
-                edges = [middle - low, high - middle]
+                edges = np.array([middle - low, high - middle])
                 axes.errorbar(x, middle, edges, fmt="none", ecolor=theme.ink, linewidth=1)
         else:
             if curve.nodes > 1:
@@ -91,12 +92,13 @@ def _costs(curve: Curve) -> pd.DataFrame:
     rows = curve.epochs.dropna(subset=["epoch", "time_cost"])
     rows = rows[rows["time_cost"].abs() <= _LARGEST_SECONDS]
     grouped = rows.assign(time_cost=rows["time_cost"].astype("float64")).groupby("epoch")
-    return grouped["time_cost"].agg(low="min", middle="median", high="max")
+    costs: Any = grouped["time_cost"].agg(low="min", middle="median", high="max")
+    return cast("pd.DataFrame", costs)
 
 
 def _note_whole(axes: Axes, costs: pd.DataFrame, nodes: int) -> None:
     middle = costs["middle"]
-    slowest = int(middle.idxmax())
+    slowest = middle.idxmax()
     text = f"median {_said(float(middle.median()))}"
     if len(middle) > 1:
         text += f", slowest {_said(float(middle.max()))} (epoch {slowest})"

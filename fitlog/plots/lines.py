@@ -30,6 +30,13 @@ def draw_band(axes: Axes, x: Array, low: Array, high: Array, color: str) -> None
     axes.fill_between(x[kept], low[kept], high[kept], color=color, alpha=0.2, linewidth=0)
 
 
+def name_smoothing(axes: Axes, said: str) -> None:
+    """What the strong lines of several runs are, and the faint ones, in the legend."""
+    muted = theme_of(axes).muted
+    axes.plot([], [], "-", color=muted, linewidth=1.8, label=said)
+    axes.plot([], [], "-", color=muted, alpha=0.4, linewidth=0.8, label="as logged")
+
+
 def mark_missing(axes: Axes, x: Array, color: str, text: str, *, top: bool) -> None:
     """Crosses on an edge of the axes where there is no number to draw, the first with a word."""
     if not len(x):
@@ -91,17 +98,16 @@ def choose_numbers(axes: Axes) -> None:
 
 
 def use_log_scale(axes: Axes) -> None:
-    """A logarithmic axis whose numbers can be read without powers where they are few."""
-    from matplotlib.ticker import LogFormatter, NullFormatter
+    """A logarithmic axis with numbers as people write them, and some between where it is short."""
+    from matplotlib.ticker import FuncFormatter
 
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     low, high = axes.get_ylim()
-    if low >= 1e-4 and high <= 1e6:
-        axes.yaxis.set_major_formatter(LogFormatter())
-        wide = high / low >= 20
-        axes.yaxis.set_minor_formatter(
-            NullFormatter() if wide else LogFormatter(minor_thresholds=(2, 0.5))
-        )
+    is_short = high / low < 50
+    axes.yaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if is_short and f"{value:e}"[0] in "25" else "")
+    )
 
 
 def _on_paper(axes: Axes) -> dict[str, Any]:

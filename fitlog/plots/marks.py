@@ -33,7 +33,9 @@ def draw_marks(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
     _rule_epochs(axes, curve, places)
     events = curve.events
     saved = events[events["kind"] == "checkpoint"]["line"].to_numpy()
-    _mark_checkpoints(axes, _places_of(saved, lines, at))
+    # One behind every epoch says nothing where epochs are counted anyway.
+    if places.kind != "epoch" or len(saved) < curve.epochs["epoch"].nunique():
+        _mark_checkpoints(axes, _places_of(saved, lines, at))
     rates = events[(events["kind"] == "lr") & events["value"].notna()]
     _mark_rates(axes, _places_of(rates["line"].to_numpy(), lines, at), rates["value"].tolist())
 
@@ -54,7 +56,8 @@ def _course(curve: Curve, places: Places) -> tuple[Any, npt.NDArray[Any]]:
 def _places_of(wanted: Any, lines: Any, at: npt.NDArray[Any]) -> npt.NDArray[Any]:
     import numpy as np
 
-    return at[np.maximum(np.searchsorted(lines, wanted, side="right") - 1, 0)]
+    places: npt.NDArray[Any] = at[np.maximum(np.searchsorted(lines, wanted, side="right") - 1, 0)]
+    return places
 
 
 def _rule_epochs(axes: Axes, curve: Curve, places: Places) -> None:
@@ -83,6 +86,8 @@ def _mark_restarts(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
     import numpy as np
 
     theme = theme_of(axes)
+    if places.kind == "relative":  # all begin at 0 there
+        return
     for curve in curves:
         before = [c for c in curves if c.log == curve.log and c.run < curve.run]
         at = _course(curve, places)[1]
@@ -90,12 +95,12 @@ def _mark_restarts(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
             continue
         begin = float(np.nanmin(at))
         axes.plot(
-            [begin], [0.0], marker=6, color=theme.color(curve.number), markersize=8,
+            [begin], [0.0], marker=10, color=theme.color(curve.number), markersize=8,
             transform=axes.get_xaxis_transform(), clip_on=False, linestyle="none",
         )  # fmt: skip
         axes.annotate(
             "resumed" if curve.speed["epoch"].min() > curve.first_epoch else "restarted",
-            (begin, 0.0), xycoords=axes.get_xaxis_transform(), xytext=(6, 3),
+            (begin, 0.0), xycoords=axes.get_xaxis_transform(), xytext=(7, 3),
             textcoords="offset points", fontsize=8.5, color=theme.color(curve.number),
         )  # fmt: skip
 
@@ -107,23 +112,27 @@ def _mark_checkpoints(axes: Axes, at: npt.NDArray[Any]) -> None:
     if not 0 < len(at) <= _MOST_CHECKPOINTS:
         return
     axes.plot(
-        at, [0.0] * len(at), marker=6, color=theme_of(axes).muted, markersize=5, linestyle="none",
-        transform=axes.get_xaxis_transform(), clip_on=False, label="checkpoint",
+        at, [0.0] * len(at), marker=10, color=theme_of(axes).muted, markersize=4.5,
+        linestyle="none", transform=axes.get_xaxis_transform(), clip_on=False, label="checkpoint",
     )  # fmt: skip
 
 
 def _mark_rates(axes: Axes, at: npt.NDArray[Any], rates: list[float]) -> None:
     """A line where the rate became another, with the rate at its head; of many, none."""
-    changes = []
+    from matplotlib.patheffects import withStroke
+
+    changes: list[tuple[float, float]] = []
     for place, rate in zip(at.tolist(), rates, strict=True):
         if not changes or changes[-1][1] != rate:
             changes.append((place, rate))
     if len(changes) > _MOST_RATES:
         return
     muted = theme_of(axes).muted
+    around = [withStroke(linewidth=3, foreground=axes.get_facecolor())]
     for place, rate in changes:
         axes.axvline(place, color=muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
         axes.annotate(
             f"lr {rate:.3g}", (place, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(3, -2),
-            textcoords="offset points", fontsize=8.5, color=muted, va="top", rotation=90,
+            textcoords="offset points", fontsize=8.5, color=muted, va="top",
+            rotation=90, path_effects=around,
         )  # fmt: skip

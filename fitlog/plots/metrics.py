@@ -14,6 +14,7 @@ from fitlog.plots.lines import (
     draw_band,
     draw_line,
     mark_missing,
+    name_smoothing,
     use_log_scale,
 )
 from fitlog.plots.marks import draw_marks
@@ -137,13 +138,15 @@ def _draw_within(
         label = f"{scope}, in the epoch" if alone else ""
         draw_line(
             axes, x, y, ".-" if dotted else "-" if scope == "window" else "-.", color=color,
-            alpha=0.35, linewidth=0.9, markersize=4, label=label,
+            alpha=0.35 if scope == "window" else 0.6, linewidth=0.9, markersize=4, label=label,
         )  # fmt: skip
         if view.smooth is not None:
-            said = f"time-weighted mean, half-life {places.said(view.smooth)}"
+            said = places.said(view.smooth)
             course = time_weighted(x, y, places.half_life(view.smooth))
-            label = said if alone else f"{curve.label}, {said}"
-            draw_line(axes, x, course, "-", color=color, linewidth=1.3, alpha=0.9, label=label)
+            label = said if alone else curve.label
+            draw_line(axes, x, course, "-", color=color, linewidth=1.3, label=label)
+            if not alone:
+                name_smoothing(axes, said)
 
 
 def _draw_whole(

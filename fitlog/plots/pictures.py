@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fitlog.errors import NoRecordsError
@@ -52,9 +53,11 @@ def draw_logs(
     chosen = choose_metrics(curves, metrics) if kind == "metrics" or metrics else []
     if kind == "overview" and not metrics and not each:
         return plot_overview(logs, view=view)
-    draws: list[_Draw] = {"speed": [draw_speed], "epochs": [draw_epochs]}.get(kind.value, [])
-    if kind == "overview":
-        draws = [draw_speed]
+    draws: list[_Draw] = []
+    if kind in ("overview", "speed"):
+        draws.append(draw_speed)
+    if kind == "epochs":
+        draws.append(draw_epochs)
     if kind == "metrics" or (kind == "overview" and metrics):
         draws += [functools.partial(_draw_named, metric) for metric in chosen]
     with styled(view.style):
@@ -86,8 +89,8 @@ def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
     for i, curve in enumerate(shown):
         axes = figure.add_subplot(rows, columns, i + 1, sharex=first, sharey=first)
         first = first or axes
-        draw([curve], axes, view)
-    what = figure.axes[0].get_title(loc="left")
+        draw([replace(curve, number=0)], axes, view)
+    what, along = figure.axes[0].get_title(loc="left"), figure.axes[0].get_xlabel()
     _share_limits(figure.axes)
     for i, (axes, curve) in enumerate(zip(figure.axes, shown, strict=True)):
         axes.set_title(curve.label, fontsize=10, parse_math=False)
@@ -95,7 +98,7 @@ def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
         axes.label_outer()
         if i + columns >= len(shown):
             axes.tick_params(labelbottom=True)
-            axes.set_xlabel(figure.axes[0].get_xlabel() or axes.get_xlabel())
+            axes.set_xlabel(along)
     more = f" ({len(shown)} of {len(curves)} runs)" if len(shown) < len(curves) else ""
     headline(figure, f"{what} of each run{more}")
     place_legend(figure, figure.axes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fitlog.errors import SettingError
 from fitlog.plots.curves import Curve
@@ -41,16 +41,17 @@ class Places:
 
     def of(self, curve: Curve, rows: pd.DataFrame) -> Values:
         """The places of rows of `speed` or `metrics`, float64 (n,); nan where there is none."""
-        return _PLACES[self.kind](self, curve, rows) / self.unit
+        places: Values = _PLACES[self.kind](self, curve, rows) / self.unit
+        return places
 
     def half_life(self, smooth: float) -> float:
         """A half-life in the units of the axis."""
         return smooth / (86_400.0 if self.kind == "time" else self.unit)
 
     def said(self, smooth: float) -> str:
-        """A half-life in words."""
+        """What a time-weighted mean is called."""
         unit = {"batch": "batches", "sample": "samples", "epoch": "epochs"}.get(self.kind, "s")
-        return f"{smooth:,g} {unit}"
+        return f"time-weighted mean, half-life {smooth:,g} {unit}"
 
     def put_on(self, axes: Axes) -> None:
         """Label the axis, and let it count in what it holds."""
@@ -60,9 +61,9 @@ class Places:
         if self.kind == "time":
             from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-            locator = AutoDateLocator(minticks=3, maxticks=8)
+            locator: Any = cast(Any, AutoDateLocator)(minticks=3, maxticks=8)
             axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            axes.xaxis.set_major_formatter(cast(Any, ConciseDateFormatter)(locator))
         elif self.kind == "epoch":
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         elif self.kind in ("batch", "sample"):
@@ -128,12 +129,14 @@ def _batches(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
     """Counted over the epochs."""
     each = curve.batches_per_epoch
     passed = (numbers(rows["epoch"].fillna(curve.first_epoch)) - curve.first_epoch) * each
-    return passed + numbers(rows["batch_end"].fillna(each))
+    batches: Values = passed + numbers(rows["batch_end"].fillna(each))
+    return batches
 
 
 def _samples(places: Places, curve: Curve, rows: pd.DataFrame) -> Values:
     size = places.batch_size or curve.batch_size or 1
-    return _batches(places, curve, rows) * size
+    samples: Values = _batches(places, curve, rows) * size
+    return samples
 
 
 def _epochs(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
@@ -141,7 +144,8 @@ def _epochs(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
     import numpy as np
 
     within = (numbers(rows["batch_end"]) + 1) / (curve.batches_per_epoch + 1) - 0.5
-    return numbers(rows["epoch"]) + np.where(np.isnan(within), 0.0, within)
+    epochs: Values = numbers(rows["epoch"]) + np.where(np.isnan(within), 0.0, within)
+    return epochs
 
 
 def _times(_: Places, __: Curve, rows: pd.DataFrame) -> Values:
@@ -149,7 +153,8 @@ def _times(_: Places, __: Curve, rows: pd.DataFrame) -> Values:
     import numpy as np
 
     times = rows["time"].to_numpy(dtype="datetime64[us]")
-    return np.where(np.isnat(times), np.nan, times.astype("i8") / _DAY_MICROSECONDS)
+    days: Values = np.where(np.isnat(times), np.nan, times.astype("i8") / _DAY_MICROSECONDS)
+    return days
 
 
 def _relative(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
@@ -160,18 +165,20 @@ def _relative(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
     ends = _epoch_ends(curve)
     end = np.array([ends.get(epoch, (np.nan, np.nan)) for epoch in rows["epoch"]]).reshape(-1, 2)
     share = numbers(rows["batch_end"].fillna(curve.batches_per_epoch)) / curve.batches_per_epoch
-    return end[:, 0] + np.minimum(share, 1.0) * (end[:, 1] - end[:, 0])
+    seconds: Values = end[:, 0] + np.minimum(share, 1.0) * (end[:, 1] - end[:, 0])
+    return seconds
 
 
 def _epoch_ends(curve: Curve) -> dict[int, tuple[float, float]]:
     """When each epoch began and ended, in seconds of training; a missing time cost is unknown."""
-    now, ends = 0.0, {}
-    rows = curve.epochs.dropna(subset="epoch").groupby("epoch")["time_cost"].max()
+    now = 0.0
+    ends: dict[Any, tuple[float, float]] = {}
+    rows = curve.epochs.dropna(subset=["epoch", "time_cost"]).groupby("epoch")["time_cost"].max()
     for epoch, cost in rows.items():
-        if cost == cost and 0 <= cost < 1e9:
+        if 0 <= cost < 1e9:
             ends[epoch] = now, now + float(cost)
             now += float(cost)
-    return ends  # type: ignore[return-value]  # the index is of epochs
+    return ends
 
 
 def _begin(curve: Curve) -> float:
@@ -179,7 +186,7 @@ def _begin(curve: Curve) -> float:
     import pandas as pd
 
     first = pd.concat([curve.speed["time"], curve.metrics["time"]]).min()
-    return float(pd.Timestamp(first).as_unit("us").value / _DAY_MICROSECONDS)
+    return float(first.timestamp() / 86_400)
 
 
 def _has_dates(curve: Curve) -> bool:

@@ -46,13 +46,16 @@ def keep_peaks(x: npt.ArrayLike, y: npt.ArrayLike, columns: int = COLUMNS) -> np
         order[(starts + count - 1)[some]],
         order[(starts + count)[broken]],
     ]
-    return kept[np.unique(np.concatenate(chosen))]
+    needed: npt.NDArray[np.int64] = kept[np.unique(np.concatenate(chosen))]
+    return needed
 
 
 def _columns(places: npt.NDArray[Any], columns: int) -> npt.NDArray[np.int64]:
     """The column of each point, which never falls."""
     width = places[-1] - places[0]
     if not 0 < width < np.inf or (np.diff(places) < 0).any():
-        return np.arange(len(places)) * columns // len(places)
-    column = (places - places[0]) / width * columns
-    return np.minimum(column.astype("i8"), columns - 1)
+        column: npt.NDArray[np.int64] = np.arange(len(places)) * columns // len(places)
+        return column
+    share = (places - places[0]) / width
+    column = np.minimum((share * columns).astype("i8"), columns - 1)
+    return column

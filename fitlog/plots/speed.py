@@ -13,6 +13,7 @@ from fitlog.plots.lines import (
     draw_band,
     draw_line,
     mark_missing,
+    name_smoothing,
     use_log_scale,
 )
 from fitlog.plots.marks import draw_marks
@@ -71,7 +72,8 @@ def draw_speed(curves: Sequence[Curve], axes: Axes, view: View) -> None:
     for curve in curves:
         x, y = places.of(curve, curve.speed), numbers(curve.speed["samples_per_sec"])
         color = theme_of(axes).color(curve.number)
-        drawn.append((x, y, color))
+        edges = [numbers(curve.speed[edge]) for edge in ("low", "high") if edge in curve.speed]
+        drawn += [(x, values, color) for values in edges or [y]]
         _draw_course(axes, curve, x, y, places, view, alone=len(curves) == 1)
         mark_missing(axes, x[np.isnan(y)], color, "no finite speed", top=True)
     axes.set_title("Throughput")
@@ -112,14 +114,16 @@ def _draw_course(
         draw_line(axes, x, y, ".", color=color, **dots)
     else:
         course = time_weighted(x, y, places.half_life(view.smooth))
-        said = f"time-weighted mean, half-life {places.said(view.smooth)}"
-        draw_line(axes, x, y, "-", color=color, alpha=0.3, linewidth=0.8)
+        said = places.said(view.smooth)
+        raw = "as logged" if alone else ""
+        draw_line(axes, x, y, "-", color=color, alpha=0.3, linewidth=0.8, label=raw)
     if alone:
         draw_line(axes, x, course, "-", color=color, linewidth=1.8, label=said)
         return
     every = {"marker": marker, "markersize": 5, "markevery": (0.04 + 0.02 * curve.number, 0.2)}
-    text = f"{label}, {said}" if said else label
-    draw_line(axes, x, course, "-", color=color, linewidth=1.8, label=text, **every)
+    draw_line(axes, x, course, "-", color=color, linewidth=1.8, label=label, **every)
+    if said:
+        name_smoothing(axes, said)
 
 
 def _note_median(axes: Axes, curve: Curve) -> None:

@@ -181,15 +181,39 @@ def place_legend(target: Axes | Figure, drawn: Sequence[Axes]) -> None:
             found.setdefault(label, handle)
     if not found:
         return
-    order = sorted(found, key=lambda label: _KINDS.index(label) if label in _KINDS else -1)
+    order = sorted(found, key=_rank)
     is_figure = not hasattr(target, "get_xlim")
     where: Any = {"loc": "outside upper right"} if is_figure else {"loc": "best"}
-    columns = min(len(order), 5) if is_figure else 1
+    columns = _columns(cast(Any, target), order) if is_figure else 1
     legend = target.legend([found[label] for label in order], order, ncols=columns, **where)
     for text in legend.get_texts():
         text.set_parse_math(False)
 
 
+# In this order they stand behind the names of runs.
 _KINDS: Final = (
-    "train", "validation", "running, in the epoch", "window, in the epoch", "checkpoint",
+    "train", "validation", "time-weighted", "running", "window", "as logged", "checkpoint",
 )  # fmt: skip
+_CHARACTERS_PER_INCH: Final = 11.5  # at the legend's size
+_HANDLE_CHARACTERS: Final = 7
+
+
+def _rank(label: str) -> int:
+    return next((i for i, kind in enumerate(_KINDS) if label.startswith(kind)), -1)
+
+
+def _columns(figure: Figure, labels: Sequence[str]) -> int:
+    """As many as fit beside the title, up to five; the legend's columns are filled one by one."""
+    title = len(figure.get_suptitle()) * 1.5
+    room = figure.get_figwidth() * _CHARACTERS_PER_INCH - title
+    for columns in range(min(5, len(labels)), 1, -1):
+        rows = -(-len(labels) // columns)
+        if -(-len(labels) // rows) < columns:  # so many rows need fewer
+            continue
+        widths = [
+            max(map(len, labels[i : i + rows])) + _HANDLE_CHARACTERS
+            for i in range(0, len(labels), rows)
+        ]
+        if sum(widths) <= room:
+            return columns
+    return 1
