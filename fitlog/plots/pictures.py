@@ -61,7 +61,7 @@ def draw_logs(
     if kind == "metrics" or (kind == "overview" and metrics):
         draws += [functools.partial(_draw_named, metric) for metric in chosen]
     with styled(view.style):
-        return _draw_each(curves, draws[-1], view) if each else _draw_all(curves, draws, view)
+        return _draw_each(curves, draws[0], view) if each else _draw_all(curves, draws, view)
 
 
 def _draw_all(curves: Sequence[Curve], draws: Sequence[_Draw], view: View) -> Figure:
@@ -80,7 +80,10 @@ def _draw_all(curves: Sequence[Curve], draws: Sequence[_Draw], view: View) -> Fi
 
 
 def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
-    """Small multiples: what every axes would say again stands on the outer ones only."""
+    """Small multiples: what every panel would say again stands on the outer ones only.
+
+    Nothing is clipped, for the axes are the same for all.
+    """
     shown = curves[:_MOST_PANELS]
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
@@ -89,9 +92,9 @@ def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
     for i, curve in enumerate(shown):
         axes = figure.add_subplot(rows, columns, i + 1, sharex=first, sharey=first)
         first = first or axes
-        draw([replace(curve, number=0)], axes, view)
+        draw([replace(curve, number=0)], axes, replace(view, clip=False))
     what, along = figure.axes[0].get_title(loc="left"), figure.axes[0].get_xlabel()
-    _share_limits(figure.axes)
+    figure.axes[0].autoscale(axis="y")  # as all of them need
     for i, (axes, curve) in enumerate(zip(figure.axes, shown, strict=True)):
         axes.set_title(curve.label, fontsize=10, parse_math=False)
         axes.set_title("", loc="right")
@@ -103,12 +106,6 @@ def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
     headline(figure, f"{what} of each run{more}")
     place_legend(figure, figure.axes)
     return figure
-
-
-def _share_limits(drawn: Sequence[Axes]) -> None:
-    """Limits that hold what every panel chose for itself."""
-    lows, highs = zip(*(axes.get_ylim() for axes in drawn), strict=True)
-    drawn[0].set_ylim(min(lows), max(highs))
 
 
 def _draw_named(metric: str, curves: Sequence[Curve], axes: Axes, view: View) -> None:

@@ -153,8 +153,8 @@ def _times(_: Places, __: Curve, rows: pd.DataFrame) -> Values:
     import numpy as np
 
     times = rows["time"].to_numpy(dtype="datetime64[us]")
-    days: Values = np.where(np.isnat(times), np.nan, times.astype("i8") / _DAY_MICROSECONDS)
-    return days
+    days = np.where(np.isnat(times), np.nan, times.astype("i8") / _DAY_MICROSECONDS)
+    return cast("Values", days)
 
 
 def _relative(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
@@ -165,8 +165,8 @@ def _relative(_: Places, curve: Curve, rows: pd.DataFrame) -> Values:
     ends = _epoch_ends(curve)
     end = np.array([ends.get(epoch, (np.nan, np.nan)) for epoch in rows["epoch"]]).reshape(-1, 2)
     share = numbers(rows["batch_end"].fillna(curve.batches_per_epoch)) / curve.batches_per_epoch
-    seconds: Values = end[:, 0] + np.minimum(share, 1.0) * (end[:, 1] - end[:, 0])
-    return seconds
+    length = end[:, 1] - end[:, 0]
+    return cast("Values", end[:, 0] + np.minimum(share, 1.0) * length)
 
 
 def _epoch_ends(curve: Curve) -> dict[int, tuple[float, float]]:

@@ -57,5 +57,6 @@ def _columns(places: npt.NDArray[Any], columns: int) -> npt.NDArray[np.int64]:
         column: npt.NDArray[np.int64] = np.arange(len(places)) * columns // len(places)
         return column
     share = (places - places[0]) / width
-    column: npt.NDArray[np.int64] = np.minimum((share * columns).astype("i8"), columns - 1)
+    column = (share * columns).astype("i8")
+    column[column == columns] = columns - 1
     return column

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     Values = npt.NDArray[np.float64]
 
+# An axis for all values would squash the usual ones to this part of it.
+_SQUASHED: Final = 4.0
 _FEWEST_FOR_OUTLIERS: Final = 12
 _FEWEST_IN_MEDIAN: Final = 5
 
@@ -49,7 +51,8 @@ def time_weighted(places: Values, values: Values, half_life: float) -> Values:
 def usual_limits(values: npt.NDArray[Any], reach: float) -> tuple[float, float] | None:
     """The range beyond which values are outliers, None where there is none, or too few to tell.
 
-    It goes beyond the middle half of the values by `reach` times their range.
+    It goes beyond the middle half of the values by `reach` times their range. What leaves the
+    others a quarter of the axis at least is no outlier.
     """
     finite = values[np.isfinite(values)]
     if len(finite) < _FEWEST_FOR_OUTLIERS:
@@ -57,8 +60,9 @@ def usual_limits(values: npt.NDArray[Any], reach: float) -> tuple[float, float] 
     quarter, three_quarters = np.percentile(finite, [25, 75])
     room = reach * (three_quarters - quarter)
     low, high = quarter - room, three_quarters + room
-    if not room > 0 or (finite.min() >= low and finite.max() <= high):
-        return None
     inside = finite[(finite >= low) & (finite <= high)]
-    margin = 0.12 * (inside.max() - inside.min())
+    usual = inside.max() - inside.min()
+    if not room > 0 or finite.max() - finite.min() < _SQUASHED * usual:
+        return None
+    margin = 0.12 * usual
     return float(inside.min() - margin), float(inside.max() + margin)

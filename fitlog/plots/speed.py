@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # From so many windows on a line shows their course.
 _SMOOTHED_WINDOWS: Final = 24
+_MOST_DOTS: Final = 4000
 _REACH: Final = 6.0  # of outliers, see `usual_limits`
 
 
@@ -110,8 +111,10 @@ def _draw_course(
         return
     if view.smooth is None:
         course, said = running_median(y), ""
-        dots = {"alpha": 0.35, "markersize": 6, "markeredgewidth": 0}
-        draw_line(axes, x, y, ".", color=color, **dots)
+        # So many points are thinned, which a line does not show, but dots would.
+        style = "." if len(y) <= _MOST_DOTS else "-"
+        dots = {"alpha": 0.35, "markersize": 6 if len(y) < 1000 else 3, "markeredgewidth": 0}
+        draw_line(axes, x, y, style, color=color, linewidth=0.6, **dots)
     else:
         course = time_weighted(x, y, places.half_life(view.smooth))
         said = places.said(view.smooth)

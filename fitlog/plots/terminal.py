@@ -81,6 +81,7 @@ def _panel_text(plotext: Any, axes: Axes, width: int, *, ascii_only: bool, color
     _place_legend(chart, axes, lines)
     text: str = chart.build().string(colorless=not color)
     chart.clear()
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
     return text.translate(_ASCII) if ascii_only else text
 
 
