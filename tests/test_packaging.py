@@ -113,7 +113,7 @@ def test_the_extras_are_those_that_the_readme_names() -> None:
 
     assert set(project["optional-dependencies"]) == {
         *("mxnet", "gpu", "parquet", "zstd", "tensorboard", "mlflow", "wandb", "report", "docs"),
-        "dev",
+        *("terminal", "archive", "s3", "dask", "dev"),
     }
     for extra in project["optional-dependencies"]:
         assert f"`{extra}`" in (PROJECT / "README.md").read_text()

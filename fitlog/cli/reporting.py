@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fitlog.cli.app import require_one_stdin, require_other_file
+from fitlog.cli.app import Where, require_one_stdin, require_other_file
 from fitlog.endings import BAD_INPUT, user_errors
 
 
@@ -30,6 +30,7 @@ def report(
         list[str] | None,
         typer.Option(metavar="NAME", help="Judge although this setting or part differs."),
     ] = None,
+    where: Where = None,
     title: Annotated[
         str | None, typer.Option(help="The page's title.  [default: the run's name]")
     ] = None,
@@ -40,6 +41,7 @@ def report(
     be judged cannot be, and the page says why.
     """
     with user_errors():
+        from fitlog.chosen import choose_runs
         from fitlog.compared import find_runs
         from fitlog.errors import OutputError
         from fitlog.printable import printable
@@ -49,10 +51,11 @@ def report(
         require_one_stdin(named)
         if output.is_dir():
             raise OutputError(f"{output} is a folder: name a file with --output")
-        files = [log for log in find_runs(named) if isinstance(log, (str, Path))]
+        chosen = choose_runs(logs, where, others=baseline or ())
+        files = find_runs([*chosen, *(baseline or [])])
         require_other_file(output, [*files, *([] if history is None else [history])])
         contents = write_report(
-            logs,
+            chosen,
             output,
             baseline=baseline or [],
             history=history,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fitlog.report.contents import Contents
     from fitlog.sources import Source
+    from fitlog.tables import RunLog
 
 
 def write_report(
-    logs: Sequence[Source],
+    logs: Sequence[Source | RunLog],
     path: str | os.PathLike[str],
     *,
     baseline: Sequence[Source] = (),
