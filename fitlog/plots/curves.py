@@ -59,8 +59,8 @@ def make_curves(
     every = [logs] if not isinstance(logs, Sequence) else logs
     curves: list[Curve] = []
     for i, (name, tables, batch_size) in enumerate(_single_logs(every)):
-        runs = sorted({run for table in tables[:3] for run in table["run"]})
-        first = min((int(e) for table in tables[:2] for e in table["epoch"].dropna()), default=0)
+        runs = sorted({run for table in tables[:3] for run in table["run"].unique()})
+        first = min(_epochs(tables[0], tables[1]), default=0)
         for run in runs:
             label = _name(name) if labels is None else printable(labels[i])
             label += f" (run {run})" if len(runs) > 1 else ""
@@ -82,6 +82,11 @@ def make_curves(
                 )
             )
     return curves
+
+
+def _epochs(*tables: pd.DataFrame) -> set[int]:
+    """Every epoch that one of them names."""
+    return {int(epoch) for table in tables for epoch in table["epoch"].dropna().unique()}
 
 
 def _single_logs(

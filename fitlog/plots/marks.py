@@ -18,10 +18,11 @@ _MOST_RATES: Final = 8
 _MOST_CHECKPOINTS: Final = 60
 
 
-def draw_marks(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
+def draw_marks(axes: Axes, curves: Sequence[Curve], places: Places, *, falls: bool = False) -> None:
     """All marks of a single curve; of several only where a log begins anew.
 
-    Events have no place but that of the last report before them.
+    Events have no place but that of the last report before them. Words stand where the values leave
+    room: at the top of what `falls`, at the foot of what rises.
     """
     _mark_restarts(axes, curves, places)
     if len(curves) != 1:
@@ -37,7 +38,9 @@ def draw_marks(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
     if places.kind != "epoch" or len(saved) < curve.epochs["epoch"].nunique():
         _mark_checkpoints(axes, _places_of(saved, lines, at))
     rates = events[(events["kind"] == "lr") & events["value"].notna()]
-    _mark_rates(axes, _places_of(rates["line"].to_numpy(), lines, at), rates["value"].tolist())
+    _mark_rates(
+        axes, _places_of(rates["line"].to_numpy(), lines, at), rates["value"].tolist(), falls=falls
+    )
 
 
 def _course(curve: Curve, places: Places) -> tuple[Any, npt.NDArray[Any]]:
@@ -117,8 +120,8 @@ def _mark_checkpoints(axes: Axes, at: npt.NDArray[Any]) -> None:
     )  # fmt: skip
 
 
-def _mark_rates(axes: Axes, at: npt.NDArray[Any], rates: list[float]) -> None:
-    """A line where the rate became another, with the rate at its head; of many, none."""
+def _mark_rates(axes: Axes, at: npt.NDArray[Any], rates: list[float], *, falls: bool) -> None:
+    """A line where the rate became another, with the rate beside it; of many, none."""
     from matplotlib.patheffects import withStroke
 
     changes: list[tuple[float, float]] = []
@@ -132,7 +135,7 @@ def _mark_rates(axes: Axes, at: npt.NDArray[Any], rates: list[float]) -> None:
     for place, rate in changes:
         axes.axvline(place, color=muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
         axes.annotate(
-            f"lr {rate:.3g}", (place, 1.0), xycoords=axes.get_xaxis_transform(), xytext=(3, -2),
-            textcoords="offset points", fontsize=8.5, color=muted, va="top",
-            rotation=90, path_effects=around,
+            f"lr {rate:.3g}", (place, 0.98 if falls else 0.03), color=muted, fontsize=8.5,
+            xycoords=axes.get_xaxis_transform(), xytext=(3, 0), textcoords="offset points",
+            va="top" if falls else "bottom", rotation=90, path_effects=around,
         )  # fmt: skip

@@ -119,7 +119,7 @@ def draw_metric(curves: Sequence[Curve], metric: str, axes: Axes, view: View) ->
     values = np.concatenate([y for _, y, _ in drawn]) if drawn else np.zeros(0)
     _choose_scale(axes, values[np.isfinite(values)], metric, drawn, view)
     if view.marks:
-        draw_marks(axes, curves, places)
+        draw_marks(axes, curves, places, falls=is_higher_better(metric) is False)
     if not alone and any((rows["scope"] == "epoch").any() for _, rows in shown):
         _name_splits(axes, {split for _, rows in shown for split in rows["split"].unique()})
 

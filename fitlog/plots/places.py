@@ -112,8 +112,12 @@ def make_places(curves: Sequence[Curve], view: View, usual: X) -> Places:
 
 def epoch_limits(curves: Sequence[Curve]) -> tuple[float, float]:
     """The same for every panel: half an epoch on both sides, or a little of a long run."""
-    epochs = [epoch for curve in curves for epoch in curve.metrics["epoch"].dropna()]
-    epochs += [epoch for curve in curves for epoch in curve.speed["epoch"].dropna()]
+    epochs = [
+        epoch
+        for curve in curves
+        for table in (curve.metrics, curve.speed)
+        for epoch in table["epoch"].dropna().unique()
+    ]
     first, last = min(epochs, default=0), max(epochs, default=0)
     pad = max(0.55, 0.02 * (last - first))
     return first - pad, last + pad

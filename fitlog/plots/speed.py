@@ -112,9 +112,9 @@ def _draw_course(
     if view.smooth is None:
         course, said = running_median(y), ""
         # So many points are thinned, which a line does not show, but dots would.
-        style = "." if len(y) <= _MOST_DOTS else "-"
+        form = "." if len(y) <= _MOST_DOTS else "-"
         dots = {"alpha": 0.35, "markersize": 6 if len(y) < 1000 else 3, "markeredgewidth": 0}
-        draw_line(axes, x, y, style, color=color, linewidth=0.6, **dots)
+        draw_line(axes, x, y, form, color=color, linewidth=0.6, **dots)
     else:
         course = time_weighted(x, y, places.half_life(view.smooth))
         said = places.said(view.smooth)

@@ -50,7 +50,7 @@ def figure_text(figure: Figure, width: int, *, ascii_only: bool = False, color: 
         raise NoRecordsError(
             "this picture has no lines for a terminal; phases are printed by `fitlog phases`"
         )
-    return "\n".join(panel for panel in panels if panel)
+    return "\n\n".join(panel for panel in panels if panel)
 
 
 def _panel_text(plotext: Any, axes: Axes, width: int, *, ascii_only: bool, color: bool) -> str:
@@ -81,7 +81,7 @@ def _panel_text(plotext: Any, axes: Axes, width: int, *, ascii_only: bool, color
     _place_legend(chart, axes, lines)
     text: str = chart.build().string(colorless=not color)
     chart.clear()
-    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    text = "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
     return text.translate(_ASCII) if ascii_only else text
 
 
