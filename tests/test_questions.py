@@ -25,7 +25,13 @@ NAMES = [question.name for question in QUESTIONS]
 def table_of(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     """A table of the archive with these rows; what they do not say is missing."""
     schema = schema_of(name)
-    empty: dict[str, list[Any]] = {"best": [], "last": [], "metrics": [], "nodes": [], "dialects": []}
+    empty: dict[str, list[Any]] = {
+        "best": [],
+        "last": [],
+        "metrics": [],
+        "nodes": [],
+        "dialects": [],
+    }
     columns = {
         field.name: pa.array([row.get(field.name, empty.get(field.name)) for row in rows]).cast(
             field.type.value_type if pa.types.is_dictionary(field.type) else field.type

@@ -95,8 +95,10 @@ class Ledger:
         return [group for group in (*kept, *added) if group is not None], ours | marks.keys()
 
     def _without(self, group: Group, files: set[str]) -> Group | None:
-        unwanted = files & self._files_of(group)
-        return without(self._store, group, unwanted) if unwanted else group
+        own = self._files_of(group)
+        if own <= files:
+            return None
+        return without(self._store, group, files & own) if files & own else group
 
     def _files_of(self, group: Group) -> set[str]:
         return {row["file"] for row in self._rows_of(group)}

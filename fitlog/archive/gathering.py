@@ -1,6 +1,6 @@
 """What is gathered of logs while they are read.
 
-Their rows come at once, and in the end what only all lines together tell: epochs, runs, warnings.
+What a line tells is a row at once; what only all lines together tell are epochs, runs, warnings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from fitlog.archive.rows import integers, line_tables, notes, printed, run_ids, words
+from fitlog.archive.rows import integers, notes, printed, run_ids, words
 from fitlog.archive.runrows import RunFacts, run_rows
 from fitlog.archive.schema import schema_of
 from fitlog.course import TRAIN, Course
@@ -39,7 +39,7 @@ class _Seen:
 
 
 class Gathering:
-    """Add the columns of some logs in order; `end` then gives the tables that are left.
+    """Add the columns of some logs in order; `end` gives the tables that only all together tell.
 
     `records` are the run.json by the name of the file that they lie beside.
     """
@@ -52,8 +52,8 @@ class Gathering:
         self._runs: dict[tuple[int, int], _Seen] = {}
         self._dates: dict[int, tuple[int, int]] = {}
 
-    def add(self, columns: Columns) -> dict[str, Any]:
-        """The rows of `columns` as Arrow tables."""
+    def add(self, columns: Columns) -> None:
+        """Take in what was read."""
         self._course.add(columns)
         self._doubts.add(columns)
         self._findings += columns.findings
@@ -64,7 +64,6 @@ class Gathering:
         if len(columns.speed):
             self._add_speeds(columns.speed)
         self._add_arguments(columns.events)
-        return line_tables(columns)
 
     @property
     def runs(self) -> list[tuple[int, int]]:

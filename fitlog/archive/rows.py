@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,41 +25,9 @@ def run_id(file: str, run: int) -> str:
     return hashlib.blake2b(text).hexdigest()[:_RUN_DIGITS]
 
 
-def line_tables(columns: Columns) -> dict[str, Any]:
-    """The rows as Arrow tables, by table."""
-    speed, metrics, events = columns.speed, columns.metrics, columns.events
-    files = columns.files
-    return {
-        "speed": _table(
-            "speed",
-            {
-                **_window(speed, files),
-                "samples_per_sec": np.asarray(speed.samples_per_sec),
-                **_line(speed),
-            },
-        ),
-        "metrics": _table(
-            "metrics",
-            {
-                **_window(metrics, files),
-                "scope": words(metrics.scope, SCOPES),
-                "metric": words(metrics.metric, metrics.names),
-                "value": np.asarray(metrics.value),
-                **_line(metrics),
-            },
-        ),
-        "events": _table(
-            "events",
-            {
-                **_place(events, files),
-                "kind": pa.array(events.kind, pa.string()).dictionary_encode(),
-                "text": pa.array([printed(text) for text in events.text], pa.string()),
-                "value": pa.array(np.asarray(events.value), mask=np.asarray(events.has_value) == 0),
-                **_line(events),
-            },
-        ),
-        "unparsed": notes("unparsed", columns.unparsed, files),
-    }
+def line_tables(columns: Columns, wanted: Collection[str] = LINE_TABLES) -> dict[str, Any]:
+    """The rows as Arrow tables, by table; of the `wanted` ones."""
+    return {name: _MAKERS[name](columns) for name in LINE_TABLES if name in wanted}
 
 
 def notes(table: str, found: Sequence[tuple[int, Any]], files: Sequence[str]) -> Any:
@@ -140,3 +108,44 @@ def _line(rows: Any) -> dict[str, Any]:
     # What is missing has the pattern of numpy's NaT.
     times = np.asarray(rows.time).view("datetime64[us]")
     return {"time": pa.array(times, TIME), "line": np.asarray(rows.line)}
+
+
+def _speed(columns: Columns) -> Any:
+    rows = columns.speed
+    speeds = np.asarray(rows.samples_per_sec)
+    return _table(
+        "speed", {**_window(rows, columns.files), "samples_per_sec": speeds, **_line(rows)}
+    )
+
+
+def _metrics(columns: Columns) -> Any:
+    rows = columns.metrics
+    values = {
+        "scope": words(rows.scope, SCOPES),
+        "metric": words(rows.metric, rows.names),
+        "value": np.asarray(rows.value),
+    }
+    return _table("metrics", {**_window(rows, columns.files), **values, **_line(rows)})
+
+
+def _events(columns: Columns) -> Any:
+    rows = columns.events
+    is_missing = np.asarray(rows.has_value) == 0
+    values = {
+        "kind": pa.array(rows.kind, pa.string()).dictionary_encode(),
+        "text": pa.array([printed(text) for text in rows.text], pa.string()),
+        "value": pa.array(np.asarray(rows.value), mask=is_missing),
+    }
+    return _table("events", {**_place(rows, columns.files), **values, **_line(rows)})
+
+
+def _unparsed(columns: Columns) -> Any:
+    return notes("unparsed", columns.unparsed, columns.files)
+
+
+_MAKERS: Final[dict[str, Callable[[Columns], Any]]] = {
+    "speed": _speed,
+    "metrics": _metrics,
+    "events": _events,
+    "unparsed": _unparsed,
+}

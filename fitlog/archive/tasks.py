@@ -21,7 +21,7 @@ from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
 from fitlog.archive.opening import Named, open_all
 from fitlog.archive.parts import write_group, write_part
-from fitlog.archive.rows import printed, words
+from fitlog.archive.rows import line_tables, printed, words
 from fitlog.archive.runrows import moment_of
 from fitlog.archive.schema import READS, TABLES, schema_of
 from fitlog.archive.store import Store, open_store, open_url
@@ -114,9 +114,11 @@ class _Reading:
         self._read_records()
         columns, waiting = Columns(), []
         for columns in self._parts():
-            tables = self._new_rows(self._gathering.add(columns))
+            self._gathering.add(columns)
+            tables = self._new_rows(columns)
             # A text that was not read tells no date: the month is that of rows.
-            waiting.append(tables.pop("unparsed"))
+            if "unparsed" in tables:
+                waiting.append(tables.pop("unparsed"))
             self._keep(tables, columns)
         self._note_recordless(columns)
         last = self._gathering.end(columns)
@@ -167,14 +169,20 @@ class _Reading:
         yield from rows_before(self._store, group, file, lines, codes)
         self._kept_lines = {}
 
-    def _new_rows(self, tables: dict[str, Any]) -> dict[str, Any]:
-        """The rows without those that are in parts which stay as they are."""
-        return {
-            name: table.filter(pads.field("line") > self._kept_lines[name])
-            if name in self._kept_lines
-            else table
-            for name, table in tables.items()
+    def _new_rows(self, columns: Columns) -> dict[str, Any]:
+        """The rows, without those that are in parts which stay as they are."""
+        kept = self._kept_lines
+        if not kept:
+            return line_tables(columns)
+        last = {
+            "speed": max(columns.speed.line, default=0),
+            "metrics": max(columns.metrics.line, default=0),
+            "events": max(columns.events.line, default=0),
+            "unparsed": max((piece.line for _, piece in columns.unparsed), default=0),
         }
+        tables = line_tables(columns, {name for name in last if last[name] > kept.get(name, 0)})
+        line = pads.field("line")
+        return {name: rows.filter(line > kept.get(name, 0)) for name, rows in tables.items()}
 
     def _open(self) -> list[Named]:
         """The logs, open, without those that the archive has already."""

@@ -23,16 +23,31 @@ from fitlog.cli.indexing import index
 from fitlog.cli.judging import CheckCommand, check
 from fitlog.cli.querying import query
 from fitlog.cli.reading import dialects, doctor, parse
+from fitlog.cli.reporting import report
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
+from fitlog.cli.serving import serve
 from fitlog.cli.showing import phases, plot
 from fitlog.cli.watching import watch
 from fitlog.endings import BAD_INPUT, user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, bench, index):
+for command in (
+    parse,
+    doctor,
+    dialects,
+    phases,
+    plot,
+    report,
+    serve,
+    watch,
+    export,
+    compare,
+    bench,
+    index,
+    query,
+):
     app.command(cls=Command)(command)
-app.command(cls=Command)(query)
 app.command(cls=CheckCommand)(check)
 app.add_typer(history, name="history")
 

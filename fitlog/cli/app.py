@@ -47,14 +47,14 @@ Logs = Annotated[
     typer.Argument(metavar="LOG...", help="Log files, folders or globs, or - for standard input."),
 ]
 
-Where = Annotated[
-    str | None,
-    typer.Option(metavar="CONDITION", help="Of an archive, which runs: \"network = 'lenet'\"."),
-]
-
 DialectName = Annotated[
     str | None,
     typer.Option(autocompletion=complete_dialect, help="Read lines of this dialect only."),
+]
+
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="CONDITION", help="Of an archive, which runs: \"network = 'lenet'\"."),
 ]
 
 DialectFile = Annotated[

@@ -53,10 +53,10 @@ def compare(
     """
     with user_errors():
         from fitlog.chosen import choose_runs
-        from fitlog.compare import MOST_COMPARED
-        from fitlog.compare import compare as compare_runs
         from fitlog.compare_formats import format_comparison
         from fitlog.compared import find_runs
+        from fitlog.comparing import MOST_COMPARED
+        from fitlog.comparing import compare as compare_runs
         from fitlog.options import directions
 
         named = [*logs, *([] if baseline is None else [baseline])]
@@ -77,8 +77,7 @@ def compare(
             better=directions("--better", better or []),
         )
         if picture is not None:
-            from fitlog.compare_plots import plot_comparison
-            from fitlog.plots import save_figure
+            from fitlog.plots import draw_comparison, save_figure
 
-            save_figure(plot_comparison(comparison), picture)
+            save_figure(draw_comparison(comparison), picture)
         typer.echo(format_comparison(comparison, form.value), nl=False)

@@ -117,10 +117,9 @@ def show(
         text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
         typer.echo(printable("\n".join([text, *held.doubts]), keep="\n"))
         if plot is not None:
-            from fitlog.history_plot import plot_timeline
-            from fitlog.plots import save_figure
+            from fitlog.plots import draw_history, save_figure
 
-            save_figure(plot_timeline(only_timeline(timelines)), plot)
+            save_figure(draw_history(only_timeline(timelines)), plot)
             typer.echo(f"wrote {printable(str(plot))}")
 
 
