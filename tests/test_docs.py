@@ -96,6 +96,7 @@ def test_every_public_name_is_documented() -> None:
             "check",
             "bench",
             "index",
+            "query",
         ),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
@@ -115,6 +116,7 @@ def test_every_option_is_documented(command: str) -> None:
         "check": "gate",
         "bench": "bench",
         "index": "archive",
+        "query": "querying",
         "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"

@@ -135,7 +135,5 @@ def open_archive(url: str) -> Archive:
 
 def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The rows of one file."""
-    return {
-        name: table.filter(pc.equal(table["file"].cast(pa.string()), file))
-        for name, table in tables.items()
-    }
+    its = pc.field("file").cast(pa.string()) == pc.scalar(file)
+    return {name: table.filter(its) for name, table in tables.items()}
