@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.baselines import CheckCommand
 from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
@@ -28,8 +29,9 @@ from fitlog.cli.watching import watch
 from fitlog.endings import user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, check, bench):
+for command in (parse, doctor, dialects, phases, plot, watch, export, compare, bench):
     app.command(cls=Command)(command)
+app.command(cls=CheckCommand)(check)
 app.add_typer(history, name="history")
 
 

@@ -15,11 +15,12 @@ from fitlog.endings import user_errors
 
 def check(
     candidates: Annotated[
-        list[str], typer.Argument(metavar="CANDIDATE...", help="Logs of the runs to judge.")
+        list[str],
+        typer.Argument(metavar="CANDIDATE...", help="The runs to judge: logs, folders or globs."),
     ],
     baseline: Annotated[
         list[str] | None,
-        typer.Option(metavar="LOG", help="A log to compare with; may be given several times."),
+        typer.Option(metavar="LOG...", help="The runs to compare with, likewise."),
     ] = None,
     history: Annotated[
         Path | None,
@@ -34,7 +35,7 @@ def check(
     tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
     min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
     alpha: Annotated[
-        float | None,
+        str | None,
         typer.Option(help="The rate of false alarms to allow.  [default: 0.005 to 0.01]"),
     ] = None,
     warmup: Annotated[
@@ -70,7 +71,7 @@ def check(
             better=better,
             tolerance=fraction("--tolerance", tolerance),
             min_effect=fraction("--min-effect", min_effect),
-            alpha=alpha,
+            alpha=fraction("--alpha", alpha) if alpha is not None else None,
             warm_up=number_of_windows(warmup),
             series=series,
             ignore=ignore or (),
