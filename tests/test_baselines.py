@@ -1,4 +1,4 @@
-"""Which words of `fitlog check` are candidates and which baselines, and that no run counts twice."""
+"""Which words of `fitlog check` are candidates or baselines, and that no run counts twice."""
 
 from __future__ import annotations
 
