@@ -34,7 +34,7 @@ class Output(Protocol):
     def write(self, line: str) -> None:
         """Write one line, given without its end, so that a reader sees it at once."""
 
-    def close(self, status: str, error: str | None, results: Mapping[str, float | None]) -> None:
+    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
         """The run is over."""
 
 
@@ -71,7 +71,7 @@ class _File:
         except OSError as error:
             raise OutputError(f"cannot write to {self._name}: {error.strerror}") from error
 
-    def close(self, status: str, error: str | None, results: Mapping[str, float | None]) -> None:
+    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
         pass
 
 
@@ -84,7 +84,7 @@ class _Logger:
     def write(self, line: str) -> None:
         self._logger.info(line)
 
-    def close(self, status: str, error: str | None, results: Mapping[str, float | None]) -> None:
+    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
         pass
 
 
@@ -119,7 +119,7 @@ class _Folder:
     def write(self, line: str) -> None:
         self._log.write(line)
 
-    def close(self, status: str, error: str | None, results: Mapping[str, float | None]) -> None:
+    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
         with contextlib.suppress(OSError):  # each line was flushed: what fails here has been told
             self._file.close()
         self._record.update(status=status, error=error, results=dict(results))
