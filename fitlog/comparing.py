@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from fitlog.compared import RunFacts, find_runs, read_facts
+from fitlog.compared import RunFacts, read_facts
 from fitlog.comparison import ComparedRun, Comparison, Setting
 from fitlog.contrasts import RUN_SPREAD
 from fitlog.directions import is_higher_better, unit_of
@@ -23,6 +23,7 @@ from fitlog.quantities import epoch_times, metric_values, throughput, time_to_ta
 from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
+from fitlog.which_run import find_runs
 
 Better = Literal["higher", "lower"]
 

@@ -22,6 +22,7 @@ from fitlog.readings import Reading, read_run
 from fitlog.sources import Source
 from fitlog.tables import RunLog
 from fitlog.verdicts import EXIT_CODES, Judgement, Verdict, format_judgement
+from fitlog.which_run import find_runs
 
 __all__ = ["EXIT_CODES", "Judgement", "Verdict", "check", "format_judgement"]
 
@@ -44,6 +45,7 @@ def check(
 ) -> Judgement:
     """Judge candidate runs against baseline runs, or against the ledger `history`.
 
+    Each run is what `read_log` takes, a run's folder, or a `RunLog`; a glob stands for several.
     The ledger is its file, or a `Ledger` that has been read or made.
 
     Regression: worse with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the
@@ -62,9 +64,9 @@ def check(
     Raises:
         LogError: a log cannot be read, or holds nothing that could be judged.
         TrainingError: a damaged `run.json` beside a log.
-        BaselineError: nothing to compare with, unlike runs, a log that is both candidate and
+        BaselineError: nothing to compare with, unlike runs, a run that is both candidate and
         baseline, or metrics of different epochs.
-        SettingError: a setting out of its range, a log named twice, or a `RunLog` of several logs.
+        SettingError: a setting out of its range, a run named twice, or a `RunLog` of several logs.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
     measure = find_measure(metric, better)
@@ -73,6 +75,7 @@ def check(
         raise BaselineError("no candidate to judge")
     if not baseline and history is None:
         raise BaselineError("no baseline to compare with: name at least one log of a good run")
+    candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
     # A ledger that is not there is said before time is spent on logs.
     ledger = history if history is None or isinstance(history, Ledger) else read_ledger(history)
@@ -85,6 +88,7 @@ def check(
         return [judged_run(reading, measure, warm_up=warm_up) for reading, _ in runs]
 
     new, old = [read(source) for source in candidates], [read(source) for source in baseline]
+    _require_other_runs(new, old)
     judged_new, judged_old = judged(new), judged(old)
     doubts = _require_alike([*new, *old], ignore)
     if ledger is None:
@@ -144,6 +148,25 @@ def _check_settings(
             )
     if warm_up is not None and warm_up < 0:
         raise SettingError(f"warm_up {warm_up} is out of range: must be 0 or more")
+
+
+def _require_other_runs(candidates: Sequence[_Read], baseline: Sequence[_Read]) -> None:
+    """A copy of a log is no run of its own."""
+    seen: dict[str, tuple[str, bool]] = {}
+    for is_baseline, runs in ((False, candidates), (True, baseline)):
+        for reading, _ in runs:
+            # Other runs may well agree in a metric, not in each time.
+            if not (reading.windows or reading.time_costs):
+                continue
+            run = run_id(reading)
+            if run not in seen:
+                seen[run] = reading.name, is_baseline
+                continue
+            name, side = seen[run]
+            same = f"{name} and {reading.name} are one and the same run"
+            if side != is_baseline:
+                raise BaselineError(f"{same}: it is both candidate and baseline")
+            raise SettingError(f"{same}, which counts once")
 
 
 def _require_other_logs(

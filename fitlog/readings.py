@@ -20,6 +20,7 @@ from fitlog.remedies import TOLD_BY_TABLES
 from fitlog.run_folder import RUN_LOG
 from fitlog.sources import Source, name_of, size_of
 from fitlog.tables import RunLog
+from fitlog.which_run import choose_run
 from fitlog_parsers.columns import MISSING, SCOPES, SPLITS
 
 _LARGE_BYTES: Final = 1 << 20
@@ -94,19 +95,13 @@ def read_run(source: Source | RunLog) -> Reading:
         LogError: the log cannot be read. SettingError: several logs that were read as one.
     """
     rows = _rows_of_tables(source) if isinstance(source, RunLog) else _rows_of_source(source)
-    ranks = {speed.node for speed in rows.speeds} or {node for node, _ in rows.places}
-    here = choose_place(ranks, rows.places)
-    last = here[1]
+    choice = choose_run({(speed.node, speed.run) for speed in rows.speeds}, rows.places)
+    here = choice.node, choice.run
     speeds = [speed for speed in rows.speeds if (speed.node, speed.run) == here]
     metrics: dict[str, dict[int, float]] = {}
     for value in rows.values:
         if (value.node, value.run) == here:
             metrics.setdefault(value.name, {})[value.epoch] = value.value
-    doubts = list(rows.doubts)
-    if last > 0:
-        doubts.append(f"it holds {last + 1} runs, and the last one is judged")
-    if len(ranks) > 1:
-        doubts.append(f"of {len(ranks)} nodes, the first one's windows are judged")
     return Reading(
         name=rows.name,
         windows=tuple(Window(speed.line, speed.samples_per_sec) for speed in speeds),
@@ -114,21 +109,12 @@ def read_run(source: Source | RunLog) -> Reading:
         metrics=metrics,
         frequent=_frequent(speeds),
         hparams=rows.hparams,
-        runs=last + 1,
+        runs=choice.run + 1,
         start=_start_of(speeds),
         folder=_folder_of(rows.name),
-        doubts=tuple(doubts),
+        doubts=(*rows.doubts, *choice.notes),
         record=source.record if isinstance(source, RunLog) else None,
     )
-
-
-def choose_place(nodes: Iterable[int], places: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """The first of the nodes, and the last of its runs; a node below 0 has no rank, and comes last.
-
-    `places` are the (node, run) that the log has anything of.
-    """
-    node = min(nodes, key=lambda rank: (rank < 0, rank), default=MISSING)
-    return node, max((run for rank, run in places if rank == node), default=0)
 
 
 def doubts_of(findings: Iterable[tuple[str, str]], unread: Any) -> list[str]:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import fitlog
+from fitlog.run.results import read_results
 from fitlog_parsers import Metric, Speed
 from lines import records, unparsed
 from networks import logged
@@ -234,6 +235,7 @@ def test_a_folder_gets_the_log_and_the_record(tmp_path: Path) -> None:
         "samples_per_sec": 8.0,
         "windows": 2,
     }
+    assert record["results"] == read_results(folder / "run.log")
     assert fitlog.read_log(folder / "run.log").speed["samples_per_sec"].tolist() == [8.0, 8.0]
 
 

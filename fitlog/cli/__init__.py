@@ -15,12 +15,13 @@ from typing import Any, TextIO
 import typer
 
 from fitlog.cli.app import Command, app
+from fitlog.cli.baselines import CheckCommand
 from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
 from fitlog.cli.history import history
 from fitlog.cli.indexing import index
-from fitlog.cli.judging import CheckCommand, check
+from fitlog.cli.judging import check
 from fitlog.cli.querying import query
 from fitlog.cli.reading import dialects, doctor, parse
 from fitlog.cli.reporting import report

@@ -46,7 +46,7 @@ def bench(
     tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
     min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
     alpha: Annotated[
-        float | None,
+        str | None,
         typer.Option(help="The rate of false alarms to allow.  [default: 0.005 to 0.01]"),
     ] = None,
     warmup: Annotated[
@@ -92,7 +92,7 @@ def bench(
                 better=better,
                 tolerance=fraction("--tolerance", tolerance),
                 min_effect=fraction("--min-effect", min_effect),
-                alpha=alpha,
+                alpha=fraction("--alpha", alpha) if alpha is not None else None,
                 warm_up=number_of_windows(warmup),
                 ignore=ignore or (),
             ),

@@ -54,10 +54,10 @@ def compare(
     with user_errors():
         from fitlog.chosen import choose_runs
         from fitlog.compare_formats import format_comparison
-        from fitlog.compared import find_runs
         from fitlog.comparing import MOST_COMPARED
         from fitlog.comparing import compare as compare_runs
         from fitlog.options import directions
+        from fitlog.which_run import find_runs
 
         named = [*logs, *([] if baseline is None else [baseline])]
         require_one_stdin(logs if baseline in logs else named)

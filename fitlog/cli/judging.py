@@ -2,79 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
-from fitlog.cli.app import Command, Where, require_one_stdin
+from fitlog.cli.app import Where, require_one_stdin
 from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
-_BASELINE: Final = "--baseline"
-
-
-class CheckCommand(Command):
-    """Takes what a shell makes of `--baseline good/*.log`: several logs behind the option's name.
-
-    To take the others for candidates would judge good runs, and pass.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, with --baseline repeated before each of the logs that follow one.
-
-        Raises:
-            typer.BadParameter: there is no candidate before them, so any may be one.
-        """
-        return list(super().parse_args(ctx, list(self._repeated(ctx, args))))
-
-    def _repeated(self, ctx: Any, args: list[str]) -> Iterator[str]:
-        end = args.index("--") if "--" in args else len(args)
-        place = 0
-        while place < end:
-            yield args[place]
-            place += 1
-            if args[place - 1] != _BASELINE or place == end:
-                continue
-            behind = list(itertools.takewhile(_is_log, args[place:end]))
-            yield from behind[:1]
-            others = behind[1:]
-            if self._has_candidate(ctx, args[: place - 1]):
-                for log in others:
-                    yield from (_BASELINE, log)
-            elif len(others) > 1:
-                raise typer.BadParameter(
-                    f"{len(behind)} logs follow: are they baselines or candidates? Name the"
-                    f" candidates first, and all that follow {_BASELINE} are baselines",
-                    ctx=ctx,
-                    param_hint=_BASELINE,
-                )
-            else:
-                yield from others
-            place += len(behind)
-        yield from args[end:]
-
-    def _has_candidate(self, ctx: Any, args: list[str]) -> bool:
-        values, _, _ = self.make_parser(ctx).parse_args(list(args))
-        return bool(values.get("candidates"))
-
-
-def _is_log(word: str) -> bool:
-    return word == "-" or not word.startswith("-")
-
 
 def check(
     candidates: Annotated[
-        list[str], typer.Argument(metavar="CANDIDATE...", help="Logs of the runs to judge.")
+        list[str],
+        typer.Argument(metavar="CANDIDATE...", help="The runs to judge: logs, folders or globs."),
     ],
     baseline: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="LOG", help="A log to compare with; more may follow, or the option be repeated."
-        ),
+        typer.Option(metavar="LOG...", help="The runs to compare with, likewise."),
     ] = None,
     history: Annotated[
         str | None,
@@ -96,7 +42,7 @@ def check(
     tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
     min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
     alpha: Annotated[
-        float | None,
+        str | None,
         typer.Option(help="The rate of false alarms to allow.  [default: 0.005 to 0.01]"),
     ] = None,
     warmup: Annotated[
@@ -141,7 +87,7 @@ def check(
             better=better,
             tolerance=fraction("--tolerance", tolerance),
             min_effect=fraction("--min-effect", min_effect),
-            alpha=alpha,
+            alpha=fraction("--alpha", alpha) if alpha is not None else None,
             warm_up=warm_up,
             series=series,
             ignore=ignore or (),

@@ -42,10 +42,10 @@ def report(
     """
     with user_errors():
         from fitlog.chosen import choose_runs
-        from fitlog.compared import find_runs
         from fitlog.errors import OutputError
         from fitlog.printable import printable
         from fitlog.report import write_report
+        from fitlog.which_run import find_runs
 
         named = [*logs, *(baseline or [])]
         require_one_stdin(named)

@@ -183,7 +183,7 @@ def _files(
     if kind is PlotKind.HISTORY:
         return [*logs], output or _picture_beside(logs[0])
     if kind is PlotKind.COMPARE:
-        from fitlog.compared import find_runs
+        from fitlog.which_run import find_runs
 
         return find_runs(choose_runs(logs, where)), output or Path("compared.png")
     from fitlog.sources import find_logs

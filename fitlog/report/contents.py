@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.compared import RunFacts, find_runs, read_facts
+from fitlog.compared import RunFacts, read_facts
 from fitlog.comparing import compare
 from fitlog.comparison import Comparison
 from fitlog.doctor import Examination, examine
@@ -23,6 +23,7 @@ from fitlog.report.series import Chart, make_charts
 from fitlog.report.stacks import Stack, make_stack
 from fitlog.sources import Source, opened
 from fitlog.tables import TABLES, RunLog, read_log
+from fitlog.which_run import find_runs
 
 if TYPE_CHECKING:
     import pandas as pd
