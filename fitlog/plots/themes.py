@@ -126,7 +126,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def spread_marks(number: int) -> tuple[float, float]:
-    """Where the marks of a long line stand, in parts of the axes: not on those of the run before."""
+    """Where the marks of a long line stand, in parts of the axes: apart from other runs'."""
     return 0.02 + 0.03 * (number % 4), 0.12
 
 
