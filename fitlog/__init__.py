@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fitlog.compare import compare
+    from fitlog.comparing import compare
     from fitlog.comparison import Comparison
     from fitlog.errors import (
         AmbiguousDialectError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MXNetUnavailableError,
         NoRecordsError,
         OutputError,
+        QueryError,
         SettingError,
         TrainingError,
         UnknownDialectError,
@@ -47,13 +48,14 @@ _HOMES = {
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "QueryError": "fitlog.errors",
     "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
     "TrainingError": "fitlog.errors",
     "UnknownDialectError": "fitlog.errors",
     "check": "fitlog.gate",
-    "compare": "fitlog.compare",
+    "compare": "fitlog.comparing",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
@@ -76,6 +78,7 @@ __all__ = [
     "NoRecordsError",
     "OutputError",
     "PhaseLog",
+    "QueryError",
     "RunLog",
     "SettingError",
     "TrainingError",

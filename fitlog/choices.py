@@ -123,3 +123,10 @@ class PlotStyle(enum.StrEnum):
 
     LIGHT = "light"
     DARK = "dark"
+
+
+class ArchiveEngine(enum.StrEnum):
+    """Who reads the logs of an archive."""
+
+    LOCAL = "local"
+    DASK = "dask"

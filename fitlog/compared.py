@@ -8,29 +8,30 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.contrasts import NOISY_SPREAD, Figure, time_figure
-from fitlog.errors import LogError, NoRecordsError, SettingError
+from fitlog.errors import NoRecordsError, SettingError
 from fitlog.paces import MIN_WINDOWS
 from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
-from fitlog.remedies import TOLD_BY_TABLES
-from fitlog.run.phases import PHASES
+from fitlog.readings import doubts_of
+from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
-from fitlog.sources import Source, find_logs, name_of
+from fitlog.sources import Source
 from fitlog.stats import measure_pace
 from fitlog.streams import no_records
 from fitlog.tables import RunLog, read_log
+from fitlog.which_run import Place, choose_run
+from fitlog_parsers.columns import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAMESPACE: Final = "Namespace"
-_ENDINGS: Final = ("", ".gz", ".xz", ".bz2", ".zst")
 # Others in every run, and nothing that a training depends on.
 _IDLE_ARGUMENTS: Final = ("name", "out")
 _HOST: Final = ("name", "platform", "machine", "cpu", "cpus", "cpus_allowed")
@@ -76,26 +77,6 @@ class RunFacts:
         return seconds
 
 
-def find_runs(sources: Sequence[Source | RunLog]) -> list[Source | RunLog]:
-    """The log of each run: a run's folder stands for its `run.log`, a glob for what it matches.
-
-    Raises:
-        LogError: a folder holds no log, or several and none of them is `run.log`.
-    """
-    found: list[Source | RunLog] = []
-    for source in sources:
-        if not isinstance(source, (str, os.PathLike)):
-            found.append(source)
-        elif os.path.isdir(source):  # noqa: PTH112  # never raises
-            found.append(_log_of(Path(source)))
-        else:
-            found += (
-                _log_of(Path(match)) if os.path.isdir(match) else match  # noqa: PTH112
-                for match in _matches(source)
-            )
-    return found
-
-
 def read_facts(source: Source | RunLog) -> RunFacts:
     """Read all there is of a run.
 
@@ -112,8 +93,8 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
     place = _place_of(source)
-    record = None
-    if place is not None and (place.parent / RECORD).is_file():
+    record = whole.record
+    if record is None and place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
     settings = flat_settings(record) if record else _texts(whole.hparams)
     status = str(record.get("status")) if record else _status(log)
@@ -152,20 +133,6 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, str]:
     return _texts(flat)
 
 
-def _log_of(folder: Path) -> Source:
-    for ending in _ENDINGS:
-        log = folder / f"{RUN_LOG}{ending}"
-        if log.is_file():
-            return log
-    every = find_logs([folder])
-    if len(every) > 1:
-        raise LogError(
-            f"holds {len(every)} logs and no {RUN_LOG}: name the logs, or each run's folder",
-            path=name_of(folder),
-        )
-    return every[0]
-
-
 def _place_of(source: Source | RunLog) -> Path | None:
     """The file that a log is; what lies beside it is the run's, too."""
     path = source.name if isinstance(source, RunLog) else source
@@ -174,50 +141,25 @@ def _place_of(source: Source | RunLog) -> Path | None:
     return Path(path) if Path(path).is_file() else None
 
 
-def _matches(source: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
-    """Folders, too, which `find_logs` leaves out of a glob."""
-    import glob
-
-    name = os.fspath(source)
-    if name and glob.has_magic(name) and not os.path.lexists(name):
-        matches = sorted(glob.glob(name))  # noqa: PTH207  # Path.glob takes no absolute patterns
-        if not matches:
-            raise LogError("matches no file", path=name_of(source))
-        return list(matches)
-    return [source]
-
-
 def _choose_run(log: RunLog) -> tuple[RunLog, list[str]]:
     """The last run of the first node, and what is to be said of the log."""
+    notes = doubts_of(zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed)
     tables = {name: getattr(log, name) for name in ("speed", "metrics", "events", "epochs", "runs")}
-    said = {"restart", *TOLD_BY_TABLES}
-    notes = [
-        text
-        for code, text in zip(log.warnings["code"], log.warnings["text"], strict=True)
-        if code not in said
-    ]
-    if len(log.unparsed):
-        notes.append(
-            f"pieces of text that look like records and were not read: {len(log.unparsed)}"
-        )
-    nodes = sorted({int(node) for node in _column(tables, "node").dropna()})
-    if nodes:
-        tables = {name: table[table["node"] == nodes[0]] for name, table in tables.items()}
-        if len(nodes) > 1:
-            notes.append(f"of its {len(nodes)} nodes, node {nodes[0]} is taken")
-    runs = sorted({int(run) for run in _column(tables, "run")})
-    if len(runs) > 1:
-        notes.append(f"it holds {len(runs)} runs, and the last one (run {runs[-1]}) is taken")
-    if runs:
-        tables = {name: table[table["run"] == runs[-1]] for name, table in tables.items()}
-    return dataclasses.replace(log, **tables), notes
+    places = {name: _places(table) for name, table in tables.items()}
+    trained = _places(log.speed[log.speed["split"] == "train"])
+    choice = choose_run({*trained}, {place for each in places.values() for place in each})
+    here = choice.node, choice.run
+    chosen = {
+        name: table.iloc[[i for i, place in enumerate(places[name]) if place == here]]
+        for name, table in tables.items()
+    }
+    return dataclasses.replace(log, **chosen), [*notes, *choice.notes]
 
 
-def _column(tables: Mapping[str, pd.DataFrame], name: str) -> pd.Series[Any]:
-    import pandas as pd
-
-    names = ("speed", "metrics", "epochs", "runs")
-    return pd.concat([tables[table][name].astype("Int64") for table in names])
+def _places(table: pd.DataFrame) -> list[Place]:
+    """Node and run of each row."""
+    nodes = table["node"].astype("Int64").fillna(MISSING)
+    return list(zip(nodes.tolist(), table["run"].tolist(), strict=True))
 
 
 def _status(log: RunLog) -> str:

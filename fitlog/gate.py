@@ -12,17 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitlog.errors import BaselineError, SettingError
-from fitlog.fingerprint import MAY_DIFFER, Fingerprint, differences, fingerprint_of
+from fitlog.fingerprint import BARE, MAY_DIFFER, Fingerprint, differences, fingerprint_of
 from fitlog.judge import Rules, judge, judge_history
 from fitlog.ledger import Ledger, read_ledger
 from fitlog.measures import PACE, find_measure
 from fitlog.paces import JudgedRun, judged_run
 from fitlog.past import run_id, select_past
 from fitlog.readings import Reading, read_run
-from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
 from fitlog.verdicts import EXIT_CODES, Judgement, Verdict, format_judgement
+from fitlog.which_run import find_runs
 
 __all__ = ["EXIT_CODES", "Judgement", "Verdict", "check", "format_judgement"]
 
@@ -33,7 +33,7 @@ def check(
     candidates: Sequence[Source | RunLog],
     *,
     baseline: Sequence[Source | RunLog] = (),
-    history: str | os.PathLike[str] | None = None,
+    history: str | os.PathLike[str] | Ledger | None = None,
     metric: str = PACE,
     better: str | None = None,
     tolerance: float = 0.05,
@@ -44,6 +44,9 @@ def check(
     ignore: Collection[str] = (),
 ) -> Judgement:
     """Judge candidate runs against baseline runs, or against the ledger `history`.
+
+    Each run is what `read_log` takes, a run's folder, or a `RunLog`; a glob stands for several.
+    The ledger is its file, or a `Ledger` that has been read or made.
 
     Regression: worse with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the
     mirror image. Pass: a change for the worse by `tolerance` is ruled out at 95 %. Else
@@ -61,9 +64,9 @@ def check(
     Raises:
         LogError: a log cannot be read, or holds nothing that could be judged.
         TrainingError: a damaged `run.json` beside a log.
-        BaselineError: nothing to compare with, unlike runs, a log that is both candidate and
+        BaselineError: nothing to compare with, unlike runs, a run that is both candidate and
         baseline, or metrics of different epochs.
-        SettingError: a setting out of its range, a log named twice, or a `RunLog` of several logs.
+        SettingError: a setting out of its range, a run named twice, or a `RunLog` of several logs.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
     measure = find_measure(metric, better)
@@ -72,9 +75,10 @@ def check(
         raise BaselineError("no candidate to judge")
     if not baseline and history is None:
         raise BaselineError("no baseline to compare with: name at least one log of a good run")
+    candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
     # A ledger that is not there is said before time is spent on logs.
-    ledger = None if history is None else read_ledger(history)
+    ledger = history if history is None or isinstance(history, Ledger) else read_ledger(history)
 
     def read(source: Source | RunLog) -> _Read:
         reading = read_run(source)
@@ -84,6 +88,7 @@ def check(
         return [judged_run(reading, measure, warm_up=warm_up) for reading, _ in runs]
 
     new, old = [read(source) for source in candidates], [read(source) for source in baseline]
+    _require_other_runs(new, old)
     judged_new, judged_old = judged(new), judged(old)
     doubts = _require_alike([*new, *old], ignore)
     if ledger is None:
@@ -101,7 +106,7 @@ def check(
 def _about_ledger(ledger: Ledger, candidates: Sequence[_Read]) -> list[str]:
     doubts = list(ledger.doubts)
     known = {entry.id for entry in ledger.entries}
-    bare = [reading.name for reading, print_ in candidates if print_.source != RECORD]
+    bare = [reading.name for reading, print_ in candidates if print_.source == BARE]
     if bare:
         doubts.append(f"no run.json tells where {', '.join(bare)} ran: this machine is assumed")
     for reading, _ in candidates:
@@ -143,6 +148,25 @@ def _check_settings(
             )
     if warm_up is not None and warm_up < 0:
         raise SettingError(f"warm_up {warm_up} is out of range: must be 0 or more")
+
+
+def _require_other_runs(candidates: Sequence[_Read], baseline: Sequence[_Read]) -> None:
+    """A copy of a log is no run of its own."""
+    seen: dict[str, tuple[str, bool]] = {}
+    for is_baseline, runs in ((False, candidates), (True, baseline)):
+        for reading, _ in runs:
+            # Other runs may well agree in a metric, not in each time.
+            if not (reading.windows or reading.time_costs):
+                continue
+            run = run_id(reading)
+            if run not in seen:
+                seen[run] = reading.name, is_baseline
+                continue
+            name, side = seen[run]
+            same = f"{name} and {reading.name} are one and the same run"
+            if side != is_baseline:
+                raise BaselineError(f"{same}: it is both candidate and baseline")
+            raise SettingError(f"{same}, which counts once")
 
 
 def _require_other_logs(

@@ -273,10 +273,18 @@ def _entry(document: Document) -> Entry:
     texts = [values[key] for key in _TEXTS]
     if not all(isinstance(value, str) for value in (*texts, *values["like"].values())):
         raise TypeError(document)
-    usage = values["usage"]
-    values["usage"] = None if usage is None else Usage(**usage)
+    values["usage"] = None if values["usage"] is None else _usage(values["usage"])
     values["doubts"] = tuple(values["doubts"])
     return Entry(**values)
+
+
+def _usage(document: Document) -> Usage:
+    usage = Usage(**document)
+    told = (usage.switches, usage.load)
+    numbers = (usage.cpu_share, usage.data_share, *usage.pauses.values())
+    if not all(map(math.isfinite, (*numbers, *(number for number in told if number is not None)))):
+        raise ValueError(document)
+    return usage
 
 
 def _is_of(line: bytes, gone: set[str]) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 
 from fitlog.paces import JudgedRun
 from fitlog.stats import quantile
-from fitlog.usage import Usage
+from fitlog.usage import PAUSES, Usage
 
 # Windows that scatter more than this come from a contended machine; quiet ones stay below 0.04.
 _NOISY_SPREAD: Final = 0.05
@@ -60,6 +60,11 @@ def usual_usage(runs: Sequence[JudgedRun]) -> Usage | None:
         data_share=statistics.median(usage.data_share for usage in quiet),
         switches=statistics.median(switches) if switches else None,
         load=statistics.median(loads) if loads else None,
+        pauses={
+            phase: statistics.median(told)
+            for phase in PAUSES
+            if (told := [usage.pauses[phase] for usage in quiet if phase in usage.pauses])
+        },
     )
 
 
@@ -85,14 +90,33 @@ def judge_noise(
         f"it had {usage.cpu_share:.2f} seconds of processor time a second, where"
         f" {usual.cpu_share:.2f} are usual"
     )
-    if usage.data_share - usual.data_share > lost / 2:
-        waits = f"{share}: it waited for data {usage.data_share:.0%} of the time"
-        return replace(run, doubts=(*run.doubts, waits))
+    waits = _waits(usage, usual, lost)
+    if waits:
+        return replace(run, doubts=(*run.doubts, f"{share}: {waits}"))
     evidence = _others(usage, usual, processors)
     if evidence:
         return replace(run, set_aside=f"{share}: a busy machine ({evidence})")
     doubt = f"{share}, and nothing tells whether the machine was busy or the training waits"
     return replace(run, doubts=(*run.doubts, doubt))
+
+
+def _waits(usage: Usage, usual: Usage, lost: float) -> str:
+    """Where the training itself waited, if that took most of what it lost; or nothing.
+
+    A busy machine makes all phases longer, and leaves their shares of the time as they were.
+    """
+    more = {
+        phase: max(0.0, share - usual.pauses[phase])
+        for phase, share in usage.pauses.items()
+        if phase in usual.pauses
+    }
+    more["data"] = max(0.0, usage.data_share - usual.data_share)
+    if sum(more.values()) <= lost / 2:
+        return ""
+    most = max(more, key=lambda phase: more[phase])
+    if most == "data":
+        return f"it waited for data {usage.data_share:.0%} of the time"
+    return f"it waited in {most!r} {usage.pauses[most]:.0%} of the time"
 
 
 def _others(usage: Usage, usual: Usage, processors: int | None) -> str:

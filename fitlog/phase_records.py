@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fitlog.errors import LogError, NoRecordsError
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RUN_LOG
 from fitlog.sources import Source, name_of, opened
 

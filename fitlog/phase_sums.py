@@ -22,7 +22,7 @@ from fitlog.phase_records import (
     number,
     of_gpus,
 )
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 
 # The parts of an epoch: its windows', and what comes after its batches.
 COLUMNS: Final = (*PARTS, "after")

@@ -22,7 +22,7 @@ from fitlog.phase_records import (
     of_gpus,
     read_records,
 )
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,6 +20,7 @@ from fitlog.remedies import TOLD_BY_TABLES
 from fitlog.run_folder import RUN_LOG
 from fitlog.sources import Source, name_of, size_of
 from fitlog.tables import RunLog
+from fitlog.which_run import choose_run
 from fitlog_parsers.columns import MISSING, SCOPES, SPLITS
 
 _LARGE_BYTES: Final = 1 << 20
@@ -40,7 +41,8 @@ class Reading:
     `windows` are the training's in order, `time_costs` seconds by epoch, `metrics` values by epoch
     for names such as 'validation-accuracy'. `frequent` is the commonest number of batches of a
     window. `runs` are those the log holds, `start` is the time of the first window, by the writer's
-    clock, or empty, `folder` is the run's where `fitlog run` made one.
+    clock, or empty, `folder` is the run's where `fitlog run` made one. `record` is its `run.json`
+    as an archive has it, see `RunLog`.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Reading:
     start: str
     folder: Path | None
     doubts: tuple[str, ...]
+    record: dict[str, Any] | None = None
 
 
 class _Speed(NamedTuple):
@@ -92,21 +95,13 @@ def read_run(source: Source | RunLog) -> Reading:
         LogError: the log cannot be read. SettingError: several logs that were read as one.
     """
     rows = _rows_of_tables(source) if isinstance(source, RunLog) else _rows_of_source(source)
-    ranks = {speed.node for speed in rows.speeds} or {node for node, _ in rows.places}
-    # Below 0: lines that name no rank.
-    node = min(ranks, key=lambda rank: (rank < 0, rank), default=MISSING)
-    last = max((run for rank, run in rows.places if rank == node), default=0)
-    here = node, last
+    choice = choose_run({(speed.node, speed.run) for speed in rows.speeds}, rows.places)
+    here = choice.node, choice.run
     speeds = [speed for speed in rows.speeds if (speed.node, speed.run) == here]
     metrics: dict[str, dict[int, float]] = {}
     for value in rows.values:
         if (value.node, value.run) == here:
             metrics.setdefault(value.name, {})[value.epoch] = value.value
-    doubts = list(rows.doubts)
-    if last > 0:
-        doubts.append(f"it holds {last + 1} runs, and the last one is judged")
-    if len(ranks) > 1:
-        doubts.append(f"of {len(ranks)} nodes, the first one's windows are judged")
     return Reading(
         name=rows.name,
         windows=tuple(Window(speed.line, speed.samples_per_sec) for speed in speeds),
@@ -114,11 +109,24 @@ def read_run(source: Source | RunLog) -> Reading:
         metrics=metrics,
         frequent=_frequent(speeds),
         hparams=rows.hparams,
-        runs=last + 1,
+        runs=choice.run + 1,
         start=_start_of(speeds),
         folder=_folder_of(rows.name),
-        doubts=tuple(doubts),
+        doubts=(*rows.doubts, *choice.notes),
+        record=source.record if isinstance(source, RunLog) else None,
     )
+
+
+def doubts_of(findings: Iterable[tuple[str, str]], unread: Any) -> list[str]:
+    """What findings, as code and text, and unread pieces say against trusting a log.
+
+    Restarts are told by the runs' number; what tables tell, who reads them sees.
+    """
+    doubts = [text for code, text in findings if code not in {"restart", *TOLD_BY_TABLES}]
+    if len(unread):
+        count = len(unread)
+        doubts.append(f"pieces of text that look like records and were not read: {count}")
+    return doubts
 
 
 def _frequent(speeds: list[_Speed]) -> int | None:
@@ -183,7 +191,7 @@ def _rows_of_source(source: Source) -> _Rows:
             if kind == "time_cost"
         ],
         places=places,
-        doubts=_doubts([(found.code, found.text) for _, found in read.findings], read.unparsed),
+        doubts=doubts_of([(found.code, found.text) for _, found in read.findings], read.unparsed),
         hparams=find_hparams(events),
     )
 
@@ -210,7 +218,9 @@ def _rows_of_tables(log: RunLog) -> _Rows:
         ],
         time_costs=[_Value(*row) for row in _table_rows(costs, (*place, "epoch", "kind", "value"))],
         places=places,
-        doubts=_doubts(zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed),
+        doubts=doubts_of(
+            zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed
+        ),
         hparams=log.hparams,
     )
 
@@ -229,12 +239,3 @@ def _table_column(column: Any) -> list[Any]:
 
 def _lists(*columns: Any) -> list[list[Any]]:
     return [column.tolist() for column in columns]
-
-
-def _doubts(findings: Iterable[tuple[str, str]], unread: Any) -> list[str]:
-    # Restarts are told by the runs' number; what tables tell, this reads for itself.
-    doubts = [text for code, text in findings if code not in {"restart", *TOLD_BY_TABLES}]
-    if len(unread):
-        count = len(unread)
-        doubts.append(f"pieces of text that look like records and were not read: {count}")
-    return doubts

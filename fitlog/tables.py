@@ -59,7 +59,8 @@ class RunLog:
     The units of columns are in each table's `attrs["units"]`, such as `{"time_cost": "s"}`.
     With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
     `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect,
-    and `lines` counts all lines.
+    and `lines` counts all lines. `record` is the `run.json` that was kept with a log in an archive,
+    empty where there was none; None for a log that was read itself: there it lies beside it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class RunLog:
     hparams: dict[str, Any] = field(default_factory=dict)
     dialects: dict[str, int] = field(default_factory=dict)
     lines: int = 0
+    record: dict[str, Any] | None = None
 
     @property
     def has_records(self) -> bool:
@@ -153,9 +155,10 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
         "warnings": warning_table(findings),
     }
     files = columns.files if with_file else None
+    frames: dict[str, Any] = {name: as_frame(table, files) for name, table in tables.items()}
     return RunLog(
         name=", ".join(columns.files),
-        **{name: as_frame(table, files) for name, table in tables.items()},
+        **frames,
         hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,

@@ -7,12 +7,17 @@ the process had less processor time per second than other runs of the same train
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from fitlog.errors import LogError
 from fitlog.phase_records import Record, number, read_records
 from fitlog.run_folder import PHASE_FILE
+
+# Where a training may wait of its own accord, besides for data. In the phases left out Python waits
+# for the network's work, which a busy machine makes longer.
+PAUSES: Final = ("callbacks", "checkpoint", "validation", "reset", "other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +25,17 @@ class Usage:
     """What a run had of its machine: medians over its windows.
 
     `cpu_share` is processor time over wall-clock time (1.0 is one processor kept busy),
-    `data_share` the part of the time spent waiting for data, `switches` how often a second of
-    processor time ended because somebody else was to have the processor, `load` the machine's load
-    average over a minute; None where it was not recorded.
+    `data_share` the part of the time spent waiting for data, `pauses` that of each phase of
+    `PAUSES` (empty in ledgers that know none), `switches` how often a second of processor time
+    ended because somebody else was to have the processor, `load` the machine's load average over a
+    minute; None where it was not recorded.
     """
 
     cpu_share: float
     data_share: float
     switches: float | None
     load: float | None
+    pauses: dict[str, float] = field(default_factory=dict)
 
 
 def read_usage(folder: Path, *, skip: int = 0) -> Usage | None:
@@ -61,6 +68,10 @@ def summarise_windows(windows: list[Record]) -> Usage | None:
         data_share=statistics.median(w["phases"]["data"] / w["seconds"] for w in windows),
         switches=statistics.median(switches) if switches else None,
         load=statistics.median(loads) if loads else None,
+        pauses={
+            phase: statistics.median(w["phases"][phase] / w["seconds"] for w in windows)
+            for phase in PAUSES
+        },
     )
 
 

@@ -97,7 +97,13 @@ def glyphs_of(console: Console) -> Glyphs:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends what is going on as Ctrl-C does, with a terminal to be left as it was."""
+    """SIGTERM ends what is going on as Ctrl-C does, with a terminal to be left as it was.
+
+    A process that ignores it goes on ignoring it.
+    """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise Termination

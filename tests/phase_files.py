@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fitlog.run.phases import PhaseRecorder
+from fitlog.run.phase_recorder import PhaseRecorder
 from fitlog.run.resources import Usage
 
 

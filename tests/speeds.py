@@ -69,11 +69,13 @@ def write_run(
     share: float | None = None,
     load: float = 0.5,
     data: float = 0.0,
+    callbacks: float = 0.0,
     mxnet: str = "1.9.1",
 ) -> Path:
     """A run's folder as `fitlog run` leaves it; the log's path.
 
-    `share` is the processor time that each window had of its second, `data` the time it waited.
+    `share` is the processor time that each window had of its second, `data` the time it waited,
+    `callbacks` that which these took.
     """
     folder.mkdir(parents=True)
     (folder / "run.log").write_bytes(text)
@@ -90,7 +92,7 @@ def write_run(
         window = {
             "kind": "window", "split": "train", "part": "window", "seconds": 1.0,
             "cpu_seconds": share, "involuntary_switches": 100 * share, "load": load,
-            "phases": {"data": data},
+            "phases": {"data": data, "callbacks": callbacks},
         }  # fmt: skip
         lines = [json.dumps({"kind": "fit", "schema": 1}), *[json.dumps(window)] * 60]
         (folder / "phases.jsonl").write_text("\n".join(lines) + "\n")

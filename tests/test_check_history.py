@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from pathlib import Path
@@ -197,6 +198,42 @@ def test_less_processor_time_on_an_idle_machine_is_only_a_doubt(tmp_path: Path) 
 
     assert judgement.verdict == "regression"
     assert any("nothing tells whether the machine was busy" in r for r in judgement.reasons)
+
+
+def test_a_training_that_waits_in_callbacks_is_not_contended_however_high_the_load(
+    tmp_path: Path,
+) -> None:
+    quiet = runs_of(tmp_path / "runs", 12, share=0.97, callbacks=0.02)
+    ledger = make_ledger(tmp_path, quiet)
+    slow = write_run(tmp_path / "slow", log_of(600, 3), share=0.6, load=3.5, callbacks=0.39)
+
+    judgement = check([slow], history=ledger)
+
+    assert judgement.verdict == "regression"
+    assert any("it waited in 'callbacks' 39% of the time" in reason for reason in judgement.reasons)
+
+
+def test_callbacks_that_take_their_usual_part_do_not_excuse_a_busy_machine(tmp_path: Path) -> None:
+    usual = runs_of(tmp_path / "runs", 12, share=1.0, callbacks=0.3)
+    ledger = make_ledger(tmp_path, usual)
+    slow = write_run(tmp_path / "slow", log_of(600, 3), share=0.6, load=3.5, callbacks=0.3)
+
+    judgement = check([slow], history=ledger)
+
+    assert judgement.verdict == "inconclusive"
+    assert "a busy machine (load 3.5" in judgement.candidates[0].set_aside
+
+
+def test_a_ledger_that_knows_no_pauses_is_read(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path, runs_of(tmp_path / "runs", 12, share=1.0))
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for line in lines:
+        del line["usage"]["pauses"]
+    ledger.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    slow = write_run(tmp_path / "slow", log_of(600, 3), share=0.6, load=3.5, callbacks=0.3)
+
+    assert check([slow], history=ledger).verdict == "inconclusive"
+    assert read_ledger(ledger).doubts == ()
 
 
 def test_runs_of_another_machine_are_refused_with_what_differs(tmp_path: Path) -> None:

@@ -14,10 +14,8 @@ import pytest
 from fitlog.ledger import read_ledger
 from fitlog.measures import PACE_MEASURE
 from fitlog.timeline import find_timelines
-from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
+from speeds import levels_around, log_of, make_ledger, write_logs
 from support import Fitlog
-
-BUSY = "is set aside: its windows scatter"
 
 
 @pytest.fixture
@@ -209,113 +207,6 @@ def test_names_from_logs_cannot_command_the_terminal(tmp_path: Path, fitlog: Fit
     fitlog("history", "add", "ledger.jsonl", log)
 
     assert "\x1b" not in fitlog("history", "list", "ledger.jsonl").stdout
-
-
-def refusals(folder: Path) -> dict[str, tuple[list[object], int, str]]:
-    """Checks that have nothing to stand on: arguments, exit code, a part of the message."""
-    good, noisy = log_of(1000, 1), log_of(1000, 1, noise=0.3)
-    files = {
-        "good.log": good,
-        "empty.log": b"",
-        "one.log": log_of(1000, 2, windows=1),
-        "noisy.log": noisy,
-        "empty.jsonl": b"",
-        "three.log": log_of(1000, 3, ends="Epoch[{epoch}] Validation-accuracy=0.9\n"),
-        "four.log": log_of(1000, 4, windows=80, ends="Epoch[{epoch}] Validation-accuracy=0.9\n"),
-    }
-    lines = good.splitlines(keepends=True)
-    lines[5] = b"Epoch[0] Batch [50-60]\tSpeed: nan samples/sec\n"
-    files["nan.log"] = b"".join(lines)
-    for name, text in files.items():
-        (folder / name).write_bytes(text)
-    other = write_run(folder / "other", good, host={**HOST, "cpu": "another"})
-    return {
-        "an empty log": (["empty.log", "--history", "ledger.jsonl"], 2, "holds no speed"),
-        "a missing log": (["no.log", "--history", "ledger.jsonl"], 2, "no.log"),
-        "a missing ledger": (["good.log", "--history", "no.jsonl"], 2, "there is no ledger"),
-        "an empty ledger": (["good.log", "--history", "empty.jsonl"], 2, "holds no run"),
-        "no baseline": (["good.log"], 2, "no baseline to compare with"),
-        "a renamed series": (
-            ["good.log", "--history", "ledger.jsonl", "--series", "renamed"],
-            2,
-            "no run in ledger.jsonl is like good.log: series is 'renamed' here",
-        ),
-        "a renamed metric": (
-            ["three.log", "--history", "ledger.jsonl", "--metric", "validation-acc"],
-            2,
-            "holds no 'validation-acc'; known: pace, throughput, time_cost, validation-accuracy",
-        ),
-        "a metric the ledger lacks": (
-            ["three.log", "--history", "ledger.jsonl", "--metric", "validation-accuracy"],
-            2,
-            "no comparable run in ledger.jsonl has 'validation-accuracy'; known: pace",
-        ),
-        "a speed that is none": (
-            ["nan.log", "--history", "ledger.jsonl"],
-            2,
-            "1 of 60 speeds cannot be true, the first is nan",
-        ),
-        "one window": (
-            ["one.log", "--history", "ledger.jsonl"],
-            2,
-            "1 speed line is too few to judge",
-        ),
-        "a noisy run": (["noisy.log", "--history", "ledger.jsonl"], 3, BUSY),
-        "noisy runs on both sides": (["noisy.log", "--baseline", "good.log"], 3, BUSY),
-        "another machine's ledger": (
-            [other, "--history", "ledger.jsonl"],
-            2,
-            "cpu is 'another' here and",
-        ),
-        "epochs that do not match": (
-            ["four.log", "--baseline", "three.log", "--metric", "validation-accuracy"],
-            2,
-            "epochs do not match: four.log ends with epoch 3, three.log with epoch 2",
-        ),
-        "the candidate alone in the ledger": (
-            ["good.log", "--history", "alone.jsonl"],
-            2,
-            "holds no run but the candidate itself",
-        ),
-    }
-
-
-CASES = [
-    "an empty log", "a missing log", "a missing ledger", "an empty ledger", "no baseline",
-    "a renamed series", "a renamed metric", "a metric the ledger lacks", "a speed that is none",
-    "one window", "a noisy run", "noisy runs on both sides", "another machine's ledger",
-    "epochs that do not match", "the candidate alone in the ledger",
-]  # fmt: skip
-
-
-@pytest.mark.usefixtures("ledger")
-@pytest.mark.parametrize("case", CASES)
-def test_nothing_to_compare_is_never_a_pass(case: str, tmp_path: Path, fitlog: Fitlog) -> None:
-    arguments, code, message = refusals(tmp_path)[case]
-    if "alone.jsonl" in arguments:
-        fitlog("history", "add", "alone.jsonl", "good.log")
-
-    done = fitlog("check", *arguments)
-
-    assert done.returncode == code
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_all_past_runs_set_aside_is_no_pass(tmp_path: Path, fitlog: Fitlog) -> None:
-    """Where every past run scatters, a quiet candidate has nothing to stand on."""
-    logs = write_logs(tmp_path / "logs", [1000.0] * 9, noise=0.04)
-    runs = [
-        write_run(tmp_path / f"run-{i}", log.read_bytes(), share=0.5 if i else 1.0, load=5.0)
-        for i, log in enumerate(logs[:4])
-    ]
-    fitlog("history", "add", "ledger.jsonl", *runs)
-    candidate = write_run(tmp_path / "new", log_of(1000, 77), share=1.0)
-
-    done = fitlog("check", candidate, "--history", "ledger.jsonl")
-
-    assert done.returncode == 3
-    assert "too few runs are left to judge" in done.stdout
 
 
 def test_a_check_against_a_ledger_of_30_imports_little(tmp_path: Path, fitlog: Fitlog) -> None:

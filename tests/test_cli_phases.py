@@ -17,7 +17,7 @@ from fitlog import NoRecordsError, SettingError, fit, read_phases
 from fitlog.phase_records import read_records
 from fitlog.phase_sums import FitSums, sum_fit
 from fitlog.plots.phases import GROUPS, draw_phases
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 from phase_files import Simulated
 from support import SAMPLES, Fitlog
 

@@ -262,18 +262,22 @@ def test_a_stopped_worker_ends_the_training_with_the_reason(start: Callable[...,
     assert re.search(rf"worker 0 \(rank [01], pid {pid}\) hangs: it was stopped by a sig", errors)
 
 
-def test_an_interrupted_training_leaves_its_logs_and_exits_with_130(
-    start: Callable[..., Started],
+@pytest.mark.parametrize(
+    ("number", "exit_code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_training_that_is_asked_to_stop_leaves_its_logs(
+    start: Callable[..., Started], number: signal.Signals, exit_code: int, word: str
 ) -> None:
     training = start()
 
-    training.process.send_signal(signal.SIGINT)
+    training.process.send_signal(number)
     code, errors, record = training.end()
 
-    assert code == 130
-    assert errors.startswith("fitlog: interrupted (the log so far: runs/")
+    assert code == exit_code
+    assert errors.startswith(f"fitlog: {word} (the log so far: runs/")
     assert "Traceback" not in errors
-    assert record["status"] == "interrupted"
+    assert (record["status"], record["stopped"]) == ("interrupted", {"signal": number.name})
     (folder,) = training.out.iterdir()
     assert fitlog.read_log(folder / "run.log").unparsed.empty
 
@@ -315,6 +319,12 @@ def test_what_workers_are_told_survives_the_command_line() -> None:
     ("options", "folder", "code", "message"),
     [
         ({"optimizer": "sdg"}, "run", 2, "fitlog: no optimizer named 'sdg'; known: "),
+        (
+            {"lr": 1e6, "metric": ("ce",), "on_nan": "stop", "fast": True},
+            "run",
+            2,
+            "fitlog: cross-entropy is nan in epoch 0",
+        ),
         ({}, "task/run", 1, "NotADirectoryError: [Errno 20] Not a directory: 'task/run'"),
     ],
 )

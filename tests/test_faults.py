@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 import fitlog
 from fitlog import TrainingError
+from fitlog.errors import Termination
 from fitlog.run.launch import train
 from fitlog.run.settings import RunOptions
 from networks import BATCH, make_arrays, make_data, make_module
@@ -157,6 +159,58 @@ def test_a_second_signal_stops_at_once(mx: Any, tmp_path: Path) -> None:
     assert "Stopped by" in (run / "run.log").read_text()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_a_second_signal_while_parameters_are_saved_leaves_them_out(
+    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mx is not None
+    sync = os.fsync
+    sent: list[signal.Signals] = []
+
+    def asking(descriptor: int) -> None:
+        sync(descriptor)
+        name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        number = signal.SIGTERM if "interrupted" in name else signal.SIGINT
+        if ".params" in name and number not in sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(os, "fsync", asking)
+    with pytest.raises(Termination):
+        train(RunOptions(network="mlp", num_epochs=10, out=tmp_path))
+
+    assert sent == [signal.SIGINT, signal.SIGTERM]
+    (run,) = tmp_path.iterdir()
+    record = json_of(run / "run.json")
+    assert (record["status"], record["stopped"]["signal"]) == ("interrupted", "SIGTERM")
+    assert record["stopped"]["parameters"] is None
+    assert not list(run.glob("*interrupted*"))
+    assert (run / "run.log").read_text().splitlines()[-1].startswith("Stopped by SIGTERM after")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_a_signal_while_the_end_is_written_down_changes_nothing(
+    mx: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mx is not None
+    sync = os.fsync
+
+    def asking(descriptor: int) -> None:
+        sync(descriptor)
+        if "run.json" in str(
+            Path(f"/proc/self/fd/{descriptor}").readlink()
+        ):  # at the beginning, too
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(os, "fsync", asking)
+    with pytest.raises(KeyboardInterrupt):
+        train(RunOptions(network="mlp", num_epochs=10, out=tmp_path))
+
+    (run,) = tmp_path.iterdir()
+    assert json_of(run / "run.json")["status"] == "interrupted"
+
+
 def test_a_run_that_ignores_interrupts_goes_on_ignoring_them(mx: Any, tmp_path: Path) -> None:
     assert mx is not None
 
@@ -214,3 +268,31 @@ def test_a_parameter_that_is_nan_is_found_where_no_metric_shows_it(mx: Any, tmp_
 
     (run,) = tmp_path.iterdir()
     assert not list(run.glob("*.params"))  # nothing to go on from
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_standard_output_does_not_end_the_training(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+    command = f"{sys.executable} -m fitlog run --network mlp --num-epochs 2 > /dev/full"
+
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2  # the summary could not be shown
+    assert done.stderr.splitlines() == [
+        "fitlog: nothing more is shown: cannot write standard output: No space left on device",
+        "fitlog: cannot use standard output: No space left on device",
+    ]
+    (run,) = (tmp_path / "runs").iterdir()
+    assert json_of(run / "run.json")["status"] == "finished"
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder to write nothing into")
+def test_a_place_for_checkpoints_is_tried_before_the_training(mx: Any, tmp_path: Path) -> None:
+    assert mx is not None
+
+    with pytest.raises(TrainingError, match="--model-prefix /proc/mlp: cannot write into /proc:"):
+        train(RunOptions(network="mlp", model_prefix=Path("/proc/mlp"), out=tmp_path / "runs"))
+
+    assert not (tmp_path / "runs").exists()

@@ -156,7 +156,7 @@ def test_what_is_doubtful_about_a_log_is_said_with_the_verdict() -> None:
 
     reasons = check([candidate], baseline=[damaged]).reasons
 
-    assert any("holds 2 runs, and the last one is judged" in reason for reason in reasons)
+    assert any("holds 2 runs, and the last one (run 1) is taken" in reason for reason in reasons)
     assert any("were not read: 1" in reason for reason in reasons)
     assert any("the file ends here" in reason for reason in reasons)
 
@@ -183,7 +183,7 @@ def test_windows_of_a_rank_go_before_those_of_none() -> None:
     run = load_pace(log_of(10, windows=8) + named)
 
     assert run.pace == load_pace(log_of(1000)).pace
-    assert any("of 2 nodes" in doubt for doubt in run.doubts)
+    assert any("lines that name none are left out" in doubt for doubt in run.doubts)
 
 
 def test_a_log_counts_once_and_is_no_baseline_of_itself(samples: Path) -> None:

@@ -161,6 +161,8 @@ def test_a_line_that_is_no_run_is_skipped_and_named(line: str, tmp_path: Path) -
         {"measures": {"validation-accuracy": {"value": 0.9}}},
         {"measures": {"validation-accuracy": {"value": "high", "epoch": 3}}},
         {"usage": {"cpu_share": 1.0}},
+        {"usage": {"cpu_share": "all", "data_share": 0.0, "switches": None, "load": None}},
+        {"usage": {"cpu_share": 1.0, "data_share": 0.0, "switches": None, "load": math.nan}},
         {"like": {"cpu": 3}},
         {"like": None},
         {"doubts": None},

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import fitlog
+from fitlog.run.results import read_results
 from fitlog_parsers import Metric, Speed
 from lines import records, unparsed
 from networks import logged
@@ -226,13 +227,15 @@ def test_a_folder_gets_the_log_and_the_record(tmp_path: Path) -> None:
     assert (record["status"], record["error"]) == ("finished", None)
     assert record["seconds"] >= 0
     assert record["results"] == {
-        "epochs": 1,
-        "train-loss": 1.0,
-        "validation-accuracy": 0.75,
-        "validation-divergence": None,
+        "metrics": {
+            "train-loss": {"last": 1.0, "best": 1.0, "best_epoch": 0},
+            "validation-accuracy": {"last": 0.75, "best": 0.75, "best_epoch": 0},
+            "validation-divergence": {"last": None, "best": None, "best_epoch": None},
+        },
         "samples_per_sec": 8.0,
         "windows": 2,
     }
+    assert record["results"] == read_results(folder / "run.log")
     assert fitlog.read_log(folder / "run.log").speed["samples_per_sec"].tolist() == [8.0, 8.0]
 
 
@@ -275,7 +278,7 @@ def test_the_record_says_how_a_run_ended(
     assert (record["status"], record["error"]) == (status, text)
     assert record["end"] >= record["start"]
     # What was cut short is no epoch.
-    assert (record["results"]["windows"], record["results"]["epochs"]) == (1, 0)
+    assert (record["results"]["windows"], record["results"]["metrics"]) == (1, {})
     assert (tmp_path / "run.log").read_text("utf-8").count("\n") == 1
 
 

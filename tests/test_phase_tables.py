@@ -13,7 +13,7 @@ import pytest
 
 from fitlog import LogError, NoRecordsError, plot_phases, read_phases
 from fitlog.phases import PhaseLog
-from fitlog.run.phases import PHASES
+from fitlog.run.phase_recorder import PHASES
 from phase_files import Simulated
 from support import SAMPLES
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fitlog.run.phase_file import PhaseFile
-from fitlog.run.phases import PHASES, PhaseRecorder
+from fitlog.run.phase_recorder import PHASES, PhaseRecorder
 from fitlog.run.resources import Usage
 
 

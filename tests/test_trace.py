@@ -17,7 +17,7 @@ from fitlog.errors import SettingError
 from fitlog.run.distributed import plan_cluster
 from fitlog.run.engine_profile import read_operators
 from fitlog.run.instrument import instrument
-from fitlog.run.phases import PhaseRecorder
+from fitlog.run.phase_recorder import PhaseRecorder
 from fitlog.run.settings import RunOptions
 from fitlog.run.trace import TRACKS, Trace, traced
 from support import Fitlog

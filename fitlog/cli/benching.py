@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
+from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
@@ -33,7 +34,11 @@ def bench(
         typer.Option(metavar="TIME", help="Begin no run that would end later: 90s, 30m or 2h."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="pace, throughput, time_cost, or one such as validation-accuracy.")
+        str,
+        typer.Option(
+            autocompletion=complete_measure,
+            help="pace, throughput, time_cost, or one such as validation-accuracy.",
+        ),
     ] = "pace",
     better: Annotated[
         str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
@@ -41,7 +46,7 @@ def bench(
     tolerance: Annotated[str, typer.Option(help="The slowdown that must be ruled out.")] = "5%",
     min_effect: Annotated[str, typer.Option(help="The least change that is called one.")] = "2%",
     alpha: Annotated[
-        float | None,
+        str | None,
         typer.Option(help="The rate of false alarms to allow.  [default: 0.005 to 0.01]"),
     ] = None,
     warmup: Annotated[
@@ -87,7 +92,7 @@ def bench(
                 better=better,
                 tolerance=fraction("--tolerance", tolerance),
                 min_effect=fraction("--min-effect", min_effect),
-                alpha=alpha,
+                alpha=fraction("--alpha", alpha) if alpha is not None else None,
                 warm_up=number_of_windows(warmup),
                 ignore=ignore or (),
             ),

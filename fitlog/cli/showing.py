@@ -13,6 +13,7 @@ import typer
 from fitlog.choices import PlotKind, PlotStyle, PlotX, ReportFormat
 from fitlog.cli.app import (
     Logs,
+    Where,
     given_options,
     read_one,
     require_one_stdin,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from fitlog.plots.view import View
     from fitlog.sources import Source
+    from fitlog.tables import RunLog
 
 
 def plot(
@@ -88,6 +90,7 @@ def plot(
             metavar="N", help="With --kind phases: of several fits, this one.  [default: the last]"
         ),
     ] = None,
+    where: Where = None,
 ) -> None:
     """Draw trainings as a picture: speed, metrics, epochs, phases, a comparison, a history.
 
@@ -113,7 +116,7 @@ def plot(
         require_one_stdin(logs)
         if show and not terminal:
             require_display()
-        files, target = _files(kind, logs, output)
+        files, target = _files(kind, logs, where, output)
         if not terminal:
             require_other_file(target, files)
         figure = _draw(kind, files, view, metrics=metric or [], each=each, fit=fit, series=series)
@@ -141,6 +144,7 @@ _KINDS_OF: Final = {
     "--batch-size": "overview speed metrics compare",
     "--series": "history",
     "--fit": "phases",
+    "--where": "overview speed metrics epochs compare",
 }
 
 
@@ -162,8 +166,11 @@ def require_display() -> None:
         raise SettingError("--show needs a display, and there is none here: --terminal draws text")
 
 
-def _files(kind: PlotKind, logs: list[str], output: Path | None) -> tuple[list[Source], Path]:
+def _files(
+    kind: PlotKind, logs: list[str], where: str | None, output: Path | None
+) -> tuple[list[Source | RunLog], Path]:
     """What is read, and the picture's file."""
+    from fitlog.chosen import choose_runs
     from fitlog.errors import SettingError
 
     if kind in (PlotKind.PHASES, PlotKind.HISTORY) and len(logs) > 1:
@@ -176,19 +183,18 @@ def _files(kind: PlotKind, logs: list[str], output: Path | None) -> tuple[list[S
     if kind is PlotKind.HISTORY:
         return [*logs], output or _picture_beside(logs[0])
     if kind is PlotKind.COMPARE:
-        from fitlog.compared import find_runs
+        from fitlog.which_run import find_runs
 
-        found = [log for log in find_runs(logs) if isinstance(log, (str, Path))]
-        return [*found], output or Path("compared.png")
+        return find_runs(choose_runs(logs, where)), output or Path("compared.png")
     from fitlog.sources import find_logs
 
-    sources = find_logs(logs)
+    sources = find_logs(choose_runs(logs, where))
     return sources, output or _picture_beside(sources[0])
 
 
 def _draw(
     kind: PlotKind,
-    files: Sequence[Source],
+    files: Sequence[Source | RunLog],
     view: View,
     *,
     metrics: Sequence[str],
@@ -211,7 +217,7 @@ def _draw(
         timelines = find_timelines(held, find_measure("pace", None), series=series)
         return draw_history(only_timeline(timelines), view)
     if kind is PlotKind.COMPARE:
-        from fitlog.compare import compare
+        from fitlog.comparing import compare
         from fitlog.plots.compare import draw_comparison
 
         return draw_comparison(compare(*files), view)
@@ -264,7 +270,7 @@ def phases(
             typer.echo(format_report(records, sums))
 
 
-def _picture_beside(log: Source) -> Path:
+def _picture_beside(log: Source | RunLog) -> Path:
     if log == "-" or not isinstance(log, (str, os.PathLike)):
         return Path("fitlog.png")
     return Path(log).with_suffix(".png")

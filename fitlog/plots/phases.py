@@ -36,7 +36,7 @@ _INK: Final = THEMES["light"].ink
 # The same on light and dark, for they lie beside each other rather than on the paper.
 _BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _, _GREY = THEMES["light"].colors
 _PALE, _NAVY = "#A9CFE8", "#003F63"
-_COLORS: Final = dict(
+GROUP_COLORS: Final = dict(
     zip(GROUPS, (_BLUE, _VERMILLION, _ORANGE, _GREEN, _PURPLE, _GREY), strict=True)
 )
 # Shades of the network's blue, for all of it is the network's; and the ink that can be read there.
@@ -120,7 +120,7 @@ def plot_epoch_seconds(epochs: pd.DataFrame, axes: Axes) -> None:
     width = 0.8 if len(x) <= _MOST_GAPPED_EPOCHS else 1.0
     bottom = np.zeros(len(x))
     for group, seconds in _grouped(epochs).items():
-        axes.bar(x, seconds, width, bottom=bottom, color=_COLORS[group], label=group)
+        axes.bar(x, seconds, width, bottom=bottom, color=GROUP_COLORS[group], label=group)
         bottom += seconds
     axes.set_title("Time of each epoch")
     axes.set_xlabel("epoch")
@@ -152,7 +152,7 @@ def plot_window_shares(windows: pd.DataFrame, axes: Axes) -> None:
     bottom = np.zeros(len(starts))
     for group, seconds in sums.items():
         top = bottom + np.divide(100 * seconds, whole, out=np.zeros(len(starts)), where=whole > 0)
-        axes.stairs(top, edges, baseline=bottom, fill=True, color=_COLORS[group], label=group)
+        axes.stairs(top, edges, baseline=bottom, fill=True, color=GROUP_COLORS[group], label=group)
         bottom = top
     axes.set_title("Share of each window")
     axes.set_xlabel("batches since the fit began")
@@ -225,7 +225,7 @@ def _legend(axes: Axes, groups: dict[str, np.ndarray[Any, Any]]) -> None:
     sums = {group: float(seconds.sum()) for group, seconds in groups.items()}
     whole = sum(sums.values()) or 1.0
     handles = [
-        Patch(color=_COLORS[group], label=f"{group} {seconds / whole:.0%}")
+        Patch(color=GROUP_COLORS[group], label=f"{group} {seconds / whole:.0%}")
         for group, seconds in sums.items()
         if seconds
     ]

@@ -114,8 +114,8 @@ def _draw_course(
     if "low" in curve.speed:
         draw_band(axes, x, numbers(curve.speed["low"]), numbers(curve.speed["high"]), color)
     if view.smooth is None and len(y) < _SMOOTHED_WINDOWS:
-        style = {"marker": "." if alone else marker, "markersize": 6 if alone else 4}
-        draw_line(axes, x, y, "-", color=color, linewidth=1.6, label=label, **style)
+        look = {"marker": "." if alone else marker, "markersize": 6 if alone else 4}
+        draw_line(axes, x, y, "-", color=color, linewidth=1.6, label=label, **look)
         return
     if view.smooth is None:
         course, said = running_median(y), ""

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 from fitlog.errors import SettingError, Termination, TrainingError
 from fitlog.run.cluster import Cluster, Member, read_hosts, reserve_address, threads_of
-from fitlog.run.fingerprint import describe_data
+from fitlog.run.data_identity import describe_data
+from fitlog.run.display import shown_progress
 from fitlog.run.folders import new_folder
 from fitlog.run.group import GroupEnd, Stream, launch_group
 from fitlog.run.launch import make_parent
-from fitlog.run.progress import shown_progress
 from fitlog.run.ranks import read_rank, summarize_ranks
 from fitlog.run.record import begin_record, end_record, write_record
 from fitlog.run.recorded import RunResult
@@ -126,12 +126,14 @@ def _conclude(record: dict[str, Any], end: GroupEnd, folder: Path) -> None:
         }
         for process in end.members
     ]
-    record["status"] = end.status
     log = f"{folder}/run.log"
-    if end.status == "interrupted":
-        raise KeyboardInterrupt(f"(the log so far: {log})")
-    if end.status == "terminated":
-        raise Termination(f"(the log so far: {log})")
+    if end.status in ("interrupted", "terminated"):
+        is_terminated = end.status == "terminated"
+        record["status"] = "interrupted"
+        record["stopped"] = {"signal": "SIGTERM" if is_terminated else "SIGINT"}
+        ending = Termination if is_terminated else KeyboardInterrupt
+        raise ending(f"(the log so far: {log})")
+    record["status"] = end.status
     if end.status == "failed":
         record["error"] = "\n".join([str(end.reason), *end.last_words])
         raise TrainingError(

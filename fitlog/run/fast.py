@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fitlog.errors import TrainingError
+from fitlog.run.batches import Call
 from fitlog.run.shadowing import shadowed
-from fitlog.run.watch import Call
 
 
 @contextlib.contextmanager

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.run.batches import Call, TimedCallbacks, Watch, batch_size, frequent
 from fitlog.run.fast import faster
 from fitlog.run.phase_file import PhaseFile
-from fitlog.run.phases import PhaseRecorder, Sink
+from fitlog.run.phase_recorder import PhaseRecorder, Sink
 from fitlog.run.sampling import EngineSampler
 from fitlog.run.shadowing import shadowed
 from fitlog.run.trace import MakeRecorder, traced
-from fitlog.run.watch import Call, TimedCallbacks, Watch, batch_size, frequent
 from fitlog.run_folder import PHASE_FILE
 
 # What upstream's fit calls on the module, and the phase of each (base_module.py, BaseModule.fit).

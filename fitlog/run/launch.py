@@ -7,11 +7,12 @@ where and how it ended), `phases.jsonl` (where the time went) and the checkpoint
 from __future__ import annotations
 
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fitlog.errors import TrainingError
-from fitlog.run.fingerprint import describe_data
+from fitlog.run.data_identity import describe_data
 from fitlog.run.folders import new_folder
 from fitlog.run.locking import locked
 from fitlog.run.record import begin_record
@@ -53,15 +54,21 @@ def train(options: RunOptions) -> RunResult:
 
 
 def make_parent(model_prefix: Path | None) -> None:
-    """The folder that checkpoints go to where they do not go into the run's."""
+    """The folder that checkpoints go to where they do not go into the run's; a file is tried.
+
+    Raises:
+        TrainingError: nothing can be written there.
+    """
     if model_prefix is None:
         return
+    folder = model_prefix.parent
     try:
-        model_prefix.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
+        what = "make the folder" if not folder.is_dir() else "write into"
         raise TrainingError(
-            f"--model-prefix {model_prefix}: cannot make the folder {model_prefix.parent}:"
-            f" {error.strerror}"
+            f"--model-prefix {model_prefix}: cannot {what} {folder}: {error.strerror}"
         ) from None
 
 

@@ -67,9 +67,6 @@ class LineWriter:
         self._epoch_tic = self._window_tic = 0.0
         self._window, self._whole = _Means(), _Means()
         self._known_names: set[str] = set()
-        self._speeds: list[float] = []
-        self._epochs = 0
-        self._last_values: dict[str, float] = {}
         self._is_open = True
         self._outputs = [open_output(output, arguments) for output in outputs]
 
@@ -197,7 +194,6 @@ class LineWriter:
         said = _window_records(epoch, start, nbatch, samples_per_sec, values)
         self._window.reset()
         self._write(said)
-        self._speeds.append(samples_per_sec)
 
     def _end_training(self) -> None:
         """The epoch's training is over, if one is under way."""
@@ -207,12 +203,10 @@ class LineWriter:
         self._write_values(self._epoch, "train", self._whole.values())
         seconds = self._clock() - self._epoch_tic
         self._write([Event(kind="time_cost", text="", epoch=self._epoch, value=seconds)])
-        self._epochs += 1
 
     def _write_values(self, epoch: int, split: Split, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             self._write([Metric(epoch=epoch, split=split, scope="epoch", metric=name, value=value)])
-            self._last_values[f"{split}-{name}"] = value
 
     def _write(self, said: list[Record]) -> None:
         line = format_line(said)
@@ -247,27 +241,11 @@ class LineWriter:
             status = "interrupted"
         elif error is not None:
             status, text = "failed", f"{type(error).__name__}: {error}"
-        results = self._results()
         with contextlib.ExitStack() as stack:
             if error is not None:  # what went wrong first is what the caller must see
                 stack.enter_context(contextlib.suppress(OutputError))
             for output in self._outputs:
-                stack.callback(output.close, status, text, results)
-
-    def _results(self) -> dict[str, float | None]:
-        """The run in a few figures; JSON has no word for nan and inf, they become None."""
-        import statistics
-
-        results: dict[str, float | None] = {
-            "epochs": self._epochs,
-            **self._last_values,
-            "samples_per_sec": statistics.median(self._speeds) if self._speeds else None,
-            "windows": len(self._speeds),
-        }
-        return {
-            name: value if value is not None and math.isfinite(value) else None
-            for name, value in results.items()
-        }
+                stack.callback(output.close, status, text)
 
 
 class _Means:

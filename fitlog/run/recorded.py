@@ -13,10 +13,10 @@ from typing import Any
 
 from fitlog.errors import Termination, TrainingError
 from fitlog.run.checkpoints import Checkpointer
+from fitlog.run.display import shown_progress
 from fitlog.run.instrument import fit
 from fitlog.run.logs import captured_log
 from fitlog.run.nans import NanWatch
-from fitlog.run.progress import shown_progress
 from fitlog.run.record import end_record, write_record
 from fitlog.run.results import read_results
 from fitlog.run.settings import RunOptions
@@ -45,29 +45,30 @@ def run_recorded(
         TrainingError: the training fails. KeyboardInterrupt: the user stopped it; Termination:
         SIGTERM did.
     """
-    try:
-        write_record(folder / RECORD, record)
-        with (
-            shown_progress(folder, options, training.data.batches_per_epoch) as show,
-            captured_log(folder / RUN_LOG, show),
-            stoppable(_say) as stop,
-        ):
-            _train(training, options, folder, record, stop)
-        record["results"] = read_results(folder / RUN_LOG)
-        record["status"] = "finished"
-    except KeyboardInterrupt as error:
-        record["status"] = "interrupted"
-        is_terminated = isinstance(error, StoppedError) and error.signal is signal.SIGTERM
-        ending = Termination if is_terminated else KeyboardInterrupt
-        raise ending(f"(the log so far: {folder}/run.log)") from None
-    except Exception as error:
-        record["status"], record["error"] = "failed", _summary(error)
-        raise TrainingError(
-            f"the training failed: {record['error']} (its log: {folder}/run.log)"
-        ) from error
-    finally:
-        end_record(record, start)
-        _write_end(folder / RECORD, record)
+    with stoppable(_say) as stop:
+        try:
+            write_record(folder / RECORD, record)
+            with (
+                shown_progress(folder, options, training.data.batches_per_epoch) as show,
+                captured_log(folder / RUN_LOG, show),
+            ):
+                _train(training, options, folder, record, stop)
+            record["results"] = read_results(folder / RUN_LOG)
+            record["status"] = "finished"
+        except KeyboardInterrupt as error:
+            record["status"] = "interrupted"
+            is_terminated = isinstance(error, StoppedError) and error.signal is signal.SIGTERM
+            ending = Termination if is_terminated else KeyboardInterrupt
+            raise ending(f"(the log so far: {folder}/run.log)") from None
+        except Exception as error:
+            record["status"], record["error"] = "failed", _summary(error)
+            raise TrainingError(
+                f"the training failed: {record['error']} (its log: {folder}/run.log)"
+            ) from error
+        finally:
+            stop.is_over = True
+            end_record(record, start)
+            _write_end(folder / RECORD, record)
     return RunResult(folder=folder, record=record)
 
 
@@ -107,21 +108,30 @@ def _train(
             **arguments,
         )
     except StoppedError as stopped:
-        record["stopped"] = _stopped(stopped, stop, checkpointer)
-        _log_end(f"Stopped by {stopped.signal.name} {_place(stop)}")
-        raise
+        last = stopped
+        try:
+            saved = _save(stopped, stop, checkpointer)
+        except StoppedError as again:  # that took too long for somebody
+            last, saved = again, None
+        stop.is_over = True
+        record["stopped"] = {
+            "signal": last.signal.name,
+            "epoch": stop.epoch,
+            "nbatch": stop.nbatch,
+            "parameters": saved,
+        }
+        _log_end(f"Stopped by {last.signal.name} {_place(stop)}")
+        raise last from None
     except Exception as error:
         _log_end(f"Failed {_place(stop)}: {_summary(error)}")
         raise
 
 
-def _stopped(stopped: StoppedError, stop: Stop, checkpointer: Checkpointer) -> dict[str, Any]:
-    """How and where it was stopped, and where its parameters are."""
-    saved = None
-    if stopped.in_order and stop.nbatch is not None:
-        saved = str(checkpointer.save_interrupted())
-    where = {"epoch": stop.epoch, "nbatch": stop.nbatch}
-    return {"signal": stopped.signal.name, **where, "parameters": saved}
+def _save(stopped: StoppedError, stop: Stop, checkpointer: Checkpointer) -> str | None:
+    """Where the parameters of a training are that was stopped between two batches."""
+    if not stopped.in_order or stop.nbatch is None:
+        return None
+    return str(checkpointer.save_interrupted())
 
 
 def _place(stop: Stop) -> str:

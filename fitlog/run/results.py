@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fitlog.directions import is_higher_better
+from fitlog.errors import FitlogError
 from fitlog.reading import read_columns
 from fitlog_parsers.columns import SCOPES, SPLITS
+
+# What is smaller is read before numpy would be imported.
+_LARGE_BYTES: Final = 1 << 20
 
 
 def read_results(log: Path) -> dict[str, Any]:
@@ -19,7 +23,7 @@ def read_results(log: Path) -> dict[str, Any]:
     neither to rise nor to fall is None, as is a value that is no finite number, and the speed where
     there are no windows.
     """
-    columns = read_columns([log], bulk=True)
+    columns = read_columns([log], bulk=log.stat().st_size > _LARGE_BYTES)
     metrics = columns.metrics
     rows = (metrics.scope, metrics.split, metrics.metric, metrics.epoch, metrics.value)
     values: dict[str, list[tuple[int, float]]] = {}
@@ -36,6 +40,15 @@ def read_results(log: Path) -> dict[str, Any]:
         "samples_per_sec": statistics.median(speeds) if speeds else None,
         "windows": len(speeds),
     }
+
+
+def find_results(log: Path) -> dict[str, Any]:
+    """The same of a log of somebody else's; empty where it says nothing that can be read."""
+    try:
+        results = read_results(log)
+    except (FitlogError, OSError):  # not even text, and that is fine
+        return {}
+    return results if results["metrics"] or results["windows"] else {}
 
 
 def _describe(values: list[tuple[int, float]], higher: bool | None) -> dict[str, Any]:

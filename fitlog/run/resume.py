@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from fitlog.errors import TrainingError
 from fitlog.run.checkpoints import find_checkpoint
+from fitlog.run.data_identity import describe_data
 from fitlog.run.durable import remove_drafts, sync_file, sync_folder, write_whole
-from fitlog.run.fingerprint import describe_data
 from fitlog.run.locking import locked
 from fitlog.run.record import describe_host, describe_versions
 from fitlog.run.recorded import RunResult, checkpoint_prefix, run_recorded

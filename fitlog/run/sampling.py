@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from fitlog.run.phases import PhaseRecorder
+from fitlog.run.phase_recorder import PhaseRecorder
 from fitlog.run.shadowing import shadowed
 
 DEFAULT_EVERY: Final = 50

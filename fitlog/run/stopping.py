@@ -28,10 +28,12 @@ class Stop:
     """Whether somebody asked the training to stop.
 
     `after_batch` is a callback of fit and of score: it raises where somebody did. `epoch` and
-    `nbatch` are the last batch that was trained, None before the first.
+    `nbatch` are the last batch that was trained, None before the first. Once `is_over` is set, for
+    how it ended is being written down, nothing that is asked disturbs that.
     """
 
     def __init__(self) -> None:
+        self.is_over = False
         self.epoch: int | None = None
         self.nbatch: int | None = None
         self._asked: int | None = None
@@ -42,9 +44,10 @@ class Stop:
         Raises:
             StoppedError: it is the second one.
         """
-        if self._asked is not None:
+        if self._asked is None:
+            self._asked = number
+        elif not self.is_over:
             raise StoppedError(number, in_order=False)
-        self._asked = number
 
     def after_batch(self, param: Any) -> None:
         """A batch of the training is done.
@@ -82,7 +85,8 @@ def stoppable(say: Callable[[str], None]) -> Iterator[Stop]:
         del frame
         stop.ask(number)
         name = signal.Signals(number).name
-        say(f"{name}: stopping after this batch; once more stops at once")
+        with contextlib.suppress(RuntimeError):  # it came amid a write to the same stream
+            say(f"{name}: stopping after this batch; once more stops at once")
 
     handlers = {
         number: signal.signal(number, handle)

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from fitlog.run.engine_profile import EngineProfile, Operator
-from fitlog.run.phases import PhaseRecorder, Sink
+from fitlog.run.phase_recorder import PhaseRecorder, Sink
 
 MOST_BATCHES: Final = 200
 MOST_SECONDS: Final = 60.0

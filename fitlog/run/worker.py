@@ -74,6 +74,7 @@ def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
     from fitlog.run.checkpoints import Checkpointer
     from fitlog.run.instrument import fit
+    from fitlog.run.nans import NanWatch
     from fitlog.run.recorded import checkpoint_prefix
     from fitlog.run.sampling import DEFAULT_EVERY
     from fitlog.run.training import build_training
@@ -95,16 +96,31 @@ def train_rank(mx: Any, task: Task) -> None:
         log=task.folder / RUN_LOG,
         period=options.save_period,
     )
+    sync_every = options.sync_every
+    if sync_every is None:
+        # At least one batch of an epoch: it tells a rank's own pace from that of the others.
+        sync_every = min(DEFAULT_EVERY, max(2, training.data.batches_per_epoch - 1))
+    nans = NanWatch(options.disp_batches, stops=options.on_nan == "stop", say=_say)
+    arguments = {
+        **training.arguments,
+        "kvstore": store,
+        "batch_end_callback": [nans.before_report, training.arguments["batch_end_callback"]],
+        "epoch_end_callback": [nans.after_epoch, *([checkpointer] if rank == 0 else [])],
+    }
     fit(
         training.module,
         training.data.train,
         phases=task.folder / f"phases-{rank}.jsonl",
-        # At least one batch of an epoch: it tells a rank's own pace from that of the others.
-        sync_every=min(DEFAULT_EVERY, max(2, training.data.batches_per_epoch - 1)),
-        epoch_end_callback=checkpointer if rank == 0 else None,
-        **{**training.arguments, "kvstore": store},
+        sync_every=sync_every,
+        fast=options.fast,
+        **arguments,
     )
     logging.info("%s%s", PARAMETERS, _hash_parameters(training.module))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"fitlog: {line}\n")
+    sys.stderr.flush()
 
 
 def _leave(code: int, message: str = "") -> NoReturn:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from fitlog.compared import RunFacts, find_runs, read_facts
+from fitlog.compared import RunFacts, read_facts
 from fitlog.comparison import ComparedRun, Comparison, Setting
 from fitlog.contrasts import RUN_SPREAD
 from fitlog.directions import is_higher_better, unit_of
@@ -23,11 +23,13 @@ from fitlog.quantities import epoch_times, metric_values, throughput, time_to_ta
 from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
+from fitlog.which_run import find_runs
 
 Better = Literal["higher", "lower"]
 
 SPLITS: Final = ("validation", "train")
 _LABELS: Final = string.ascii_uppercase
+MOST_COMPARED: Final = len(_LABELS)
 
 
 def compare(
@@ -122,8 +124,8 @@ def _in_order(
             raise SettingError(f"{name!s} is named twice: a run does not differ from itself")
     if len(found) < 2:
         raise SettingError("one run alone cannot be compared: name another log, or a baseline")
-    if len(found) > len(_LABELS):
-        raise SettingError(f"{len(found)} runs are too many: {len(_LABELS)} can be told apart")
+    if len(found) > MOST_COMPARED:
+        raise SettingError(f"{len(found)} runs are too many: {MOST_COMPARED} can be told apart")
     return found
 
 

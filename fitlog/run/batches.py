@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fitlog.run.phases import PhaseRecorder
+from fitlog.run.phase_recorder import PhaseRecorder
 from fitlog.run.prefetch import errors_told
 from fitlog.run.shadowing import shadowed
 

@@ -53,6 +53,8 @@ def shown_progress(
 
 
 class _PlainLines:
+    """Lines on stdout as long as it takes them: the training, which has its own log, goes on."""
+
     def __init__(self) -> None:
         self._closed = False
 
@@ -61,8 +63,14 @@ class _PlainLines:
             return
         try:
             print(line, flush=True)  # noqa: T201  # this is the console
-        except BrokenPipeError:  # `| head` has seen enough; the training goes on
+        except BrokenPipeError:  # `| head` has seen enough
             self._closed = True
+        except OSError as error:
+            self._closed = True
+            reason = (
+                f"fitlog: nothing more is shown: cannot write standard output: {error.strerror}"
+            )
+            print(reason, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _View:

@@ -1,0 +1,69 @@
+"""`fitlog report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.endings import BAD_INPUT, user_errors
+
+
+def report(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOG...", help="Logs, runs' folders or globs, or -.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path(
+        "report.html"
+    ),
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOG", help="A log to judge by; may be given several times."),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="LEDGER", help="The past runs to judge by (fitlog history)."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Judge although this setting or part differs."),
+    ] = None,
+    where: Where = None,
+    title: Annotated[
+        str | None, typer.Option(help="The page's title.  [default: the run's name]")
+    ] = None,
+) -> None:
+    """Write one page of runs that needs nothing else: charts, comparison, verdict, tables.
+
+    Ends with 0 whatever the verdict is, `fitlog check` is for that; with 2 where runs that are to
+    be judged cannot be, and the page says why.
+    """
+    with user_errors():
+        from fitlog.chosen import choose_runs
+        from fitlog.errors import OutputError
+        from fitlog.printable import printable
+        from fitlog.report import write_report
+        from fitlog.which_run import find_runs
+
+        named = [*logs, *(baseline or [])]
+        require_one_stdin(named)
+        if output.is_dir():
+            raise OutputError(f"{output} is a folder: name a file with --output")
+        chosen = choose_runs(logs, where, others=baseline or ())
+        files = find_runs([*chosen, *(baseline or [])])
+        require_other_file(output, [*files, *([] if history is None else [history])])
+        contents = write_report(
+            chosen,
+            output,
+            baseline=baseline or [],
+            history=history,
+            title=title,
+            ignore=ignore or (),
+        )
+        size = output.stat().st_size / 1e6
+        typer.echo(f"wrote {printable(str(output))} ({size:.1f} MB)")
+        if contents.unjudged:
+            typer.echo(f"fitlog: not judged: {printable(contents.unjudged)}", err=True)
+            raise typer.Exit(BAD_INPUT)
