@@ -17,10 +17,16 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 PROJECT = DOCS.parent
+THREE_RUNS = "sample_logs/lenet-1.log sample_logs/lenet-2.log sample_logs/lenet-3.log"
 PICTURES = {
     "lenet-3.png": "plot sample_logs/lenet-3.log",
     "naive.png": "plot sample_logs/lenet-3.log sample_logs/lenet-naive-3.log",
     "phases.png": "plot --phases sample_logs/lenet-phases.jsonl",
+    "speed.png": f"plot {THREE_RUNS} --kind speed --smooth 20",
+    "metrics.png": "plot sample_logs/running-means.log --kind metrics",
+    "epochs.png": "plot sample_logs/lenet-1.log --kind epochs",
+    "each.png": f"plot {THREE_RUNS} --kind speed --each --style dark",
+    "rates.png": "plot sample_logs/lr-schedule.log --kind speed --size 8x3.6",
 }
 COMPARED = "compare sample_logs/lenet-1.log sample_logs/lenet-naive-1.log --plot"
 

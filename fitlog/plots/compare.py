@@ -13,7 +13,7 @@ from fitlog.errors import NoRecordsError
 from fitlog.plots.curves import Curve, make_curves
 from fitlog.plots.lines import choose_numbers, use_log_scale
 from fitlog.plots.overview import plot_overview
-from fitlog.plots.themes import MARKERS, new_figure, place_legend, styled, theme_of
+from fitlog.plots.themes import MARKERS, new_figure, place_legend, spread_marks, styled, theme_of
 from fitlog.plots.view import View
 from fitlog.printable import printable
 
@@ -78,7 +78,7 @@ def _draw_over_time(
         axes.plot(
             seconds, rows["value"].to_numpy(), style, color=theme_of(axes).color(curve.number),
             marker=MARKERS[curve.number % len(MARKERS)], markersize=4, linewidth=1.7,
-            markevery=1 if len(seconds) <= 40 else 0.2, label=curve.label,
+            markevery=1 if len(seconds) <= 40 else spread_marks(curve.number), label=curve.label,
         )  # fmt: skip
     axes.set_title(f"{split} {printable(name)} over time", parse_math=False)
     axes.set_xlabel("seconds of training, by the epochs' time costs")

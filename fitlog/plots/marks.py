@@ -28,19 +28,20 @@ def draw_marks(axes: Axes, curves: Sequence[Curve], places: Places, *, falls: bo
     if len(curves) != 1:
         return
     (curve,) = curves
+    _rule_epochs(axes, curve, places)
+    events = curve.events
+    saved = events[events["kind"] == "checkpoint"]
+    rates = events[(events["kind"] == "lr") & events["value"].notna()]
+    if saved.empty and rates.empty:
+        return
     lines, at = _course(curve, places)
     if not len(at):
         return
-    _rule_epochs(axes, curve, places)
-    events = curve.events
-    saved = events[events["kind"] == "checkpoint"]["line"].to_numpy()
     # One behind every epoch says nothing where epochs are counted anyway.
     if places.kind != "epoch" or len(saved) < curve.epochs["epoch"].nunique():
-        _mark_checkpoints(axes, _places_of(saved, lines, at))
-    rates = events[(events["kind"] == "lr") & events["value"].notna()]
-    _mark_rates(
-        axes, _places_of(rates["line"].to_numpy(), lines, at), rates["value"].tolist(), falls=falls
-    )
+        _mark_checkpoints(axes, _places_of(saved["line"].to_numpy(), lines, at))
+    at_rates = _places_of(rates["line"].to_numpy(), lines, at)
+    _mark_rates(axes, at_rates, rates["value"].tolist(), falls=falls)
 
 
 def _course(curve: Curve, places: Places) -> tuple[Any, npt.NDArray[Any]]:
@@ -93,8 +94,7 @@ def _mark_restarts(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
         return
     for curve in curves:
         before = [c for c in curves if c.log == curve.log and c.run < curve.run]
-        at = _course(curve, places)[1]
-        if not before or not len(at):
+        if not before or not len(at := _course(curve, places)[1]):
             continue
         begin = float(np.nanmin(at))
         axes.plot(

@@ -20,7 +20,7 @@ from fitlog.plots.lines import (
 from fitlog.plots.marks import draw_marks
 from fitlog.plots.places import Places, epoch_limits, make_places, numbers
 from fitlog.plots.smoothing import time_weighted
-from fitlog.plots.themes import MARKERS, new_figure, place_legend, styled, theme_of
+from fitlog.plots.themes import MARKERS, new_figure, place_legend, spread_marks, styled, theme_of
 from fitlog.plots.view import View
 from fitlog.printable import printable
 
@@ -162,7 +162,7 @@ def _draw_whole(
         color = theme.accent
     number = ("train", "validation").index(split) if alone else curve.number
     marker = MARKERS[number % len(MARKERS)]
-    every: Any = None if len(x) <= _MOST_MARKED_EPOCHS else (0.04 + 0.02 * number, 0.2)
+    every: Any = None if len(x) <= _MOST_MARKED_EPOCHS else spread_marks(number)
     if alone and every is not None:
         marker = ""
     look = {"marker": marker, "markersize": 4, "markevery": every if marker else None}

@@ -19,7 +19,15 @@ from fitlog.plots.lines import (
 from fitlog.plots.marks import draw_marks
 from fitlog.plots.places import Places, make_places, numbers
 from fitlog.plots.smoothing import running_median, time_weighted
-from fitlog.plots.themes import MARKERS, new_figure, note, place_legend, styled, theme_of
+from fitlog.plots.themes import (
+    MARKERS,
+    new_figure,
+    note,
+    place_legend,
+    spread_marks,
+    styled,
+    theme_of,
+)
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -123,7 +131,7 @@ def _draw_course(
     if alone:
         draw_line(axes, x, course, "-", color=color, linewidth=1.8, label=said)
         return
-    every = {"marker": marker, "markersize": 5, "markevery": (0.04 + 0.02 * curve.number, 0.2)}
+    every = {"marker": marker, "markersize": 5, "markevery": spread_marks(curve.number)}
     draw_line(axes, x, course, "-", color=color, linewidth=1.8, label=label, **every)
     if said:
         name_smoothing(axes, said)

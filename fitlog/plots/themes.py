@@ -125,6 +125,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout)
 
 
+def spread_marks(number: int) -> tuple[float, float]:
+    """Where the marks of a long line stand, in parts of the axes: apart from other runs'."""
+    return 0.02 + 0.03 * (number % 4), 0.12
+
+
 def headline(figure: Figure, text: str) -> None:
     """The title of a whole figure, on its left."""
     figure.suptitle(
