@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
@@ -135,7 +134,4 @@ def open_archive(url: str) -> Archive:
 
 def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The rows of one file."""
-    return {
-        name: table.filter(pc.equal(table["file"].cast(pa.string()), file))
-        for name, table in tables.items()
-    }
+    return {name: table.filter(pads.field("file") == file) for name, table in tables.items()}
