@@ -77,8 +77,9 @@ class Round:
         return self.problems
 
     def _kill(self) -> None:
-        calls = self.generator.randint(1, 300)
-        how = self.generator.choice(("before", "after", "amid", "time"))
+        how = self.generator.choice(("before", "after", "amid a part", "amid a manifest", "time"))
+        most = {"amid a part": 80, "amid a manifest": 8}
+        calls = self.generator.randint(1, most.get(how, 300))
         if how == "time":
             pid = fork(self._index)
             time.sleep(self.generator.uniform(0, 0.25))
@@ -212,24 +213,28 @@ def fork(do: Callable[[], object]) -> int:
 def stop_at(number: int, how: str) -> None:
     """End this process by SIGKILL at a call: before it, after it, or with half a file written."""
     calls = 0
+    write = Path.write_bytes
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def stopped(*args: Any, **kwargs: Any) -> Any:
             nonlocal calls
-            calls += 1
-            if calls == number and how == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if calls == number and how == "amid" and call is write:
+            if how.startswith("amid"):
+                what = "parts" if how == "amid a part" else "manifests"
+                counts = call is write and what in args[0].parts
+            else:
+                counts = True
+            calls += counts
+            if not counts or calls != number:
+                return call(*args, **kwargs)
+            if how.startswith("amid"):
                 write(args[0], args[1][: len(args[1]) // 2])
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = call(*args, **kwargs)
-            if calls == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
+            elif how == "after":
+                call(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError("it lives")
 
         return stopped
 
-    write = Path.write_bytes
     setattr(Path, "write_bytes", counted(write))  # noqa: B010
     for name in ("fsync", "link", "replace", "rename", "unlink", "mkdir"):
         setattr(os, name, counted(getattr(os, name)))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from archives import parts_of, rows_of, write_logs
+from archives import parts_of, read_or_die, rows_of, write_logs
 from fitlog.archive import indexing
 from fitlog.archive.engines import Dask, Engine, Here, Processes
 from fitlog.archive.indexing import index
 from fitlog.archive.reading import open_archive
+from fitlog.archive.tasks import read_task
 from fitlog.errors import ArchiveError
 from support import Fitlog
 
@@ -28,36 +28,31 @@ def many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexing, "TASK_BYTES", 1)
 
 
+class Dying:
+    """An engine one of whose workers is killed, amid the work of the first indexer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(self, do: Any, tasks: Any) -> Any:
+        return self._engine.run(read_or_die if do is read_task else do, tasks)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
 @pytest.mark.usefixtures("many_tasks")
-def test_two_processes_make_the_same_archive_to_the_byte(tmp_path: Path) -> None:
-    write_logs(tmp_path / "logs", 30)
+def test_a_cluster_whose_worker_is_killed_makes_the_same_archive_to_the_byte(
+    tmp_path: Path,
+) -> None:
+    write_logs(tmp_path / "logs", 40)
     index([str(tmp_path / "logs")], str(tmp_path / "one"))
-    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Processes(2))
+    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Dying(Dask(None, 2)))
 
-    assert parts_of(tmp_path / "one") == parts_of(tmp_path / "two")
-    one, two = (open_archive(str(tmp_path / name)).manifest for name in ("one", "two"))
-    assert one.groups == two.groups
-
-
-@pytest.mark.usefixtures("many_tasks")
-def test_a_cluster_whose_worker_dies_makes_the_same_archive_to_the_byte(tmp_path: Path) -> None:
-    """The cluster has two processes; one is killed as soon as the first result is there."""
-    write_logs(tmp_path / "logs", 40, epochs=20)
-    index([str(tmp_path / "logs")], str(tmp_path / "one"))
-    killed: list[int] = []
-
-    def kill_one(done: int, total: int) -> None:
-        if not killed and 0 < done < total:
-            killed.append(spawned()[0])
-            os.kill(killed[0], signal.SIGKILL)
-
-    before = set(children())
-    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Dask(None, 2), progress=kill_one)
-
-    assert len(killed) == 1
+    assert (tmp_path / "two-killed").exists()
     assert parts_of(tmp_path / "one") == parts_of(tmp_path / "two")
     assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
-    assert not psutil.wait_procs([psutil.Process(p) for p in set(children()) - before], 10)[1]
+    assert psutil.wait_procs([psutil.Process(pid) for pid in spawned()], timeout=10)[1] == []
 
 
 def test_the_command_reads_by_a_cluster(tmp_path: Path, fitlog: Fitlog) -> None:
@@ -77,25 +72,19 @@ def test_the_command_reads_by_a_cluster(tmp_path: Path, fitlog: Fitlog) -> None:
 
 
 @pytest.mark.usefixtures("many_tasks")
-def test_a_worker_process_that_dies_is_told_and_the_next_indexer_goes_on(tmp_path: Path) -> None:
+def test_two_processes_make_the_same_archive_to_the_byte_also_after_others_died(
+    tmp_path: Path,
+) -> None:
     write_logs(tmp_path / "logs", 30)
 
-    class Killing(Processes):
-        """Kills a worker when the first result is there."""
-
-        def run(self, do, tasks):  # type: ignore[no-untyped-def]
-            for number, (task, result) in enumerate(super().run(do, tasks)):
-                if not number:
-                    for pid in spawned():
-                        os.kill(pid, signal.SIGKILL)
-                yield task, result
-
     with pytest.raises(ArchiveError, match="worker process was killed"):
-        index([str(tmp_path / "logs")], str(tmp_path / "one"), engine=Killing(2))
+        index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Dying(Processes(2)))
+    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Processes(2))
     index([str(tmp_path / "logs")], str(tmp_path / "one"))
-    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Here())
 
-    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+    assert parts_of(tmp_path / "one") == parts_of(tmp_path / "two")
+    one, two = (open_archive(str(tmp_path / name)).manifest for name in ("one", "two"))
+    assert one.groups == two.groups
 
 
 def test_worker_processes_end_with_an_indexer_that_is_killed(tmp_path: Path) -> None:
@@ -123,10 +112,6 @@ def test_engines_are_alike() -> None:
     for engine in engines:
         assert sorted(engine.run(abs, [-1, -2, 3])) == [(0, 1), (1, 2), (2, 3)]
         engine.close()
-
-
-def children() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
 
 
 def spawned() -> list[int]:
