@@ -52,7 +52,7 @@ def add(
         from fitlog.printable import printable
         from fitlog.readings import read_run
         from fitlog.run_folder import RECORD
-        from fitlog.sources import find_logs
+        from fitlog.which_run import find_every_run
 
         require_one_stdin(logs)
         entries = [
@@ -63,7 +63,7 @@ def add(
                 warm_up=number_of_windows(warmup),
                 note=note,
             )
-            for source in find_logs(logs)
+            for source in find_every_run(logs)
         ]
         add_entries(ledger, entries)
         for entry in entries:
@@ -80,10 +80,9 @@ def list_runs(ledger: LedgerFile) -> None:
     """List the runs, a line each, and what was accepted."""
     with user_errors():
         from fitlog.ledger import read_ledger
-        from fitlog.printable import printable
         from fitlog.timeline import format_list
 
-        typer.echo(printable(format_list(read_ledger(ledger)), keep="\n"))
+        typer.echo(format_list(read_ledger(ledger)))
 
 
 @history.command()
@@ -106,7 +105,7 @@ def show(
         held = read_ledger(ledger)
         timelines = find_timelines(held, find_measure(metric, better), series=series)
         text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
-        typer.echo(printable("\n".join([text, *held.doubts]), keep="\n"))
+        typer.echo("\n".join([text, *map(printable, held.doubts)]))
         if plot is not None:
             from fitlog.history_plot import plot_timeline
             from fitlog.plots import save_figure
@@ -162,7 +161,7 @@ def prune(
         if (keep is None) == (not run):
             raise SettingError("say either --keep N or --run RUN: what to remove")
         removed = remove_runs(ledger, lambda held: choose_pruned(held, keep=keep, runs=run or ()))
-        typer.echo(f"removed {len(removed)} runs")
+        typer.echo(f"removed {len(removed)} run{'s' * (len(removed) != 1)}")
         _say_doubts(read_ledger(ledger))
 
 
