@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,6 +22,8 @@ from fitlog.stats import Pace
 from fitlog.usage import Usage
 
 SCHEMA: Final = 1
+# Of what is larger no number is the exponential.
+_LARGEST_LOG: Final = math.log(sys.float_info.max)
 Document = dict[str, Any]
 
 
@@ -265,10 +268,11 @@ def _parse(name: str, text: bytes) -> Ledger:
 def _entry(document: Document) -> Entry:
     values = {key: document[key] for key in Entry.__slots__}
     for measured in values["measures"].values():
-        numbers = asdict(pace_of(measured)) if "pace" in measured else measured
-        if not all(math.isfinite(number) for number in numbers.values()):
+        if "pace" in measured:
+            _require_possible(pace_of(measured))
+        elif not math.isfinite(measured["value"]):
             raise ValueError(measured)
-        if "pace" not in measured:
+        else:
             measured["value"], measured["epoch"] = float(measured["value"]), int(measured["epoch"])
     texts = [values[key] for key in _TEXTS]
     if not all(isinstance(value, str) for value in (*texts, *values["like"].values())):
@@ -276,6 +280,17 @@ def _entry(document: Document) -> Entry:
     values["usage"] = None if values["usage"] is None else _usage(values["usage"])
     values["doubts"] = tuple(values["doubts"])
     return Entry(**values)
+
+
+def _require_possible(pace: Pace) -> None:
+    numbers = asdict(pace).values()
+    if (
+        not all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
+        or max(abs(pace.pace), abs(pace.drift)) > _LARGEST_LOG
+        or min(pace.spread, pace.variance, pace.warm_up, pace.windows - 1) < 0
+        or pace.throughput <= 0
+    ):
+        raise ValueError(pace)
 
 
 def _usage(document: Document) -> Usage:

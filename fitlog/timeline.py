@@ -20,6 +20,7 @@ from fitlog.judge import set_noisy_aside
 from fitlog.ledger import Entry, Ledger
 from fitlog.measures import PACE, TIME_COST, Measure
 from fitlog.past import past_of, split_series
+from fitlog.printable import printable
 
 _BAR: Final = 40
 _NAMES: Final = ("series", "network", "batch_size", "cpu", "cpus_allowed")
@@ -88,32 +89,35 @@ def only_timeline(timelines: Sequence[Timeline]) -> Timeline:
 
 
 def format_list(ledger: Ledger) -> str:
-    """A line for each run, and below it what was accepted there."""
-    lines = [f"{ledger.name}: {len(ledger.entries)} runs"]
+    """A line for each run, and below it what was accepted there; fit for a terminal."""
+    lines = [printable(f"{ledger.name}: {_runs(len(ledger.entries))}")]
     for entry in ledger.entries:
         pace = entry.measures.get(PACE)
         speed = f"{_value_in(entry, PACE):,.1f} samples/sec" if pace else "no speeds"
         series = entry.like.get("series")
         told = [entry.id, entry.date, speed, entry.log]
         told += [f"series {series}"] * bool(series) + [entry.note] * bool(entry.note)
-        lines.append("  " + "  ".join(told))
+        lines.append(printable("  " + "  ".join(told)))
         lines += [
-            f"    accepted as a new level by {acceptance.by}: {acceptance.reason}"
+            printable(f"    accepted as a new level by {acceptance.by}: {acceptance.reason}")
             for acceptance in ledger.acceptances
             if acceptance.run == entry.id
         ]
-    return "\n".join([*lines, *ledger.doubts])
+    return "\n".join([*lines, *map(printable, ledger.doubts)])
 
 
 def format_timeline(timeline: Timeline) -> str:
-    """The levels, then a line for each run with its place between the least and the most."""
+    """The levels, then a line for each run with its place between the least and the most.
+
+    Fit for a terminal: what stands in the ledger makes no lines of its own.
+    """
     measure, values = timeline.measure, timeline.values
-    lines = [f"{timeline.title}: {len(values)} runs, {measure.name}"]
+    lines = [printable(f"{timeline.title}: {_runs(len(values))}, {measure.name}")]
     for level in timeline.levels:
-        held = f"  {measure.show_value(level.value)}, held by {len(level.runs)} runs"
+        held = f"  {measure.show_value(level.value)}, held by {_runs(len(level.runs))}"
         change = "" if math.isnan(level.change) else f", {level.change:+.1%}"
         accepted = f", accepted: {level.reason}" if level.reason else ""
-        lines.append(held + change + accepted)
+        lines.append(printable(held + change + accepted))
     places = {run: level for level in timeline.levels for run in level.runs}
     shown = [values[run] for run in places] or values
     scale = min(shown), max(shown)
@@ -130,7 +134,8 @@ def format_timeline(timeline: Timeline) -> str:
         row[_place(value, *scale)] = "o" if timeline.set_aside[number] else "*"
         aside = "  set aside" if timeline.set_aside[number] else ""
         text = f"{texts[number]:>{width}}"
-        lines.append(f"  {entry.id} {entry.date}  {text}  {''.join(row).rstrip()}{aside}")
+        line = f"  {entry.id} {entry.date}  {text}  {''.join(row).rstrip()}{aside}"
+        lines.append(printable(line))
     return "\n".join(lines)
 
 
@@ -195,6 +200,10 @@ def _title(entry: Entry, ledger: Ledger) -> str:
     """What tells the series from others, in a few words."""
     told = [f"{name} {entry.like[name]}" for name in _NAMES if entry.like.get(name)]
     return f"{ledger.name}: {', '.join(told)}" if told else ledger.name
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' * (count != 1)}"
 
 
 def _place(value: float, low: float, high: float) -> int:

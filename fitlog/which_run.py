@@ -74,6 +74,30 @@ def find_runs(sources: Sequence[Source | RunLog]) -> list[Source | RunLog]:
     return found
 
 
+def find_every_run(sources: Sequence[Source | RunLog]) -> list[Source | RunLog]:
+    """The logs of all runs in folders and globs, as `find_logs` finds them.
+
+    Of a run's folder only its `run.log`: those of its nodes, or of epochs that were trained again,
+    are no runs of their own.
+
+    Raises:
+        LogError: as `find_logs`.
+    """
+    found: list[Source | RunLog] = []
+    for source in sources:
+        logs = find_logs([source])
+        if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):  # noqa: PTH112
+            found += [log for log in logs if not _is_part_of_run(Path(str(log)))]
+        else:
+            found += logs
+    return found
+
+
+def _is_part_of_run(log: Path) -> bool:
+    beside = [log.with_name(f"{RUN_LOG}{ending}") for ending in _ENDINGS]
+    return log not in beside and any(run.is_file() for run in beside)
+
+
 def _log_of(folder: Path) -> Source:
     for ending in _ENDINGS:
         log = folder / f"{RUN_LOG}{ending}"

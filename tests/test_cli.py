@@ -319,15 +319,6 @@ def test_what_a_shell_makes_of_several_baselines_is_no_candidate(
     assert len(judgement["baseline"]) == baselines
 
 
-def test_logs_behind_a_baseline_and_no_candidate_before_are_not_guessed_at(fitlog: Fitlog) -> None:
-    logs = [f"{SAMPLES}/{name}.log" for name in ("lenet-1", "lenet-2", "lenet-naive-1")]
-
-    done = fitlog("check", "--baseline", *logs)
-
-    assert done.returncode == 2
-    assert "3 logs follow: are they baselines or candidates? Name the candidates" in done.stderr
-
-
 def test_check_without_a_baseline_is_never_a_pass(fitlog: Fitlog) -> None:
     done = fitlog("check", CANONICAL)
 

@@ -14,7 +14,7 @@ import pytest
 from fitlog.ledger import read_ledger
 from fitlog.measures import PACE_MEASURE
 from fitlog.timeline import find_timelines
-from speeds import levels_around, log_of, make_ledger, write_logs
+from speeds import levels_around, log_of, make_ledger, write_logs, write_run
 from support import Fitlog
 
 
@@ -134,7 +134,7 @@ def test_old_runs_and_bad_ones_are_pruned(ledger: Path, fitlog: Fitlog) -> None:
     one = fitlog("history", "prune", "ledger.jsonl", "--run", runs[5])
     old = fitlog("history", "prune", "ledger.jsonl", "--keep", "4")
 
-    assert (one.stdout, old.stdout) == ("removed 1 runs\n", "removed 7 runs\n")
+    assert (one.stdout, old.stdout) == ("removed 1 run\n", "removed 7 runs\n")
     assert [entry.id for entry in read_ledger(ledger).entries] == runs[8:]
 
 
@@ -198,6 +198,39 @@ def test_a_run_without_speeds_is_added_and_that_is_said(tmp_path: Path, fitlog: 
     assert "it holds no speeds" in added.stdout
     assert refused.returncode == 2
     assert "nothing to keep (b.log)" in refused.stderr
+
+
+def test_of_a_folder_every_run_is_added_once(tmp_path: Path, fitlog: Fitlog) -> None:
+    """What a resumed run or a cluster leaves beside `run.log` is no run of its own."""
+    for i, name in enumerate(("a", "b")):
+        log = write_run(tmp_path / "runs" / name, log_of(1000, i))
+        (log.parent / "run-cut-1.log").write_bytes(log_of(1000, 10 + i))
+        (log.parent / "node-0.log").write_bytes(log_of(1000, 20 + i))
+    write_logs(tmp_path / "runs", [1000.0, 1000.0], name="bare")
+
+    done = fitlog("history", "add", "ledger.jsonl", "runs")
+
+    assert done.returncode == 0
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines() if "added" in line] == [
+        "runs/a/run.log",
+        "runs/b/run.log",
+        "runs/bare-00.log",
+        "runs/bare-01.log",
+    ]
+
+
+def test_a_reason_or_a_note_makes_no_lines_of_its_own(ledger: Path, fitlog: Fitlog) -> None:
+    (log,) = write_logs(ledger.parent / "new", [1000.0], seed=900)
+    fitlog("history", "add", "ledger.jsonl", log, "--note", "new\n  forged")
+    fitlog("history", "accept", "ledger.jsonl", "--reason", "right\n  forged")
+
+    listed = fitlog("history", "list", "ledger.jsonl").stdout
+    shown = fitlog("history", "show", "ledger.jsonl").stdout
+
+    assert "new\\n  forged" in listed
+    assert "right\\n  forged" in listed
+    assert "accepted: right\\n  forged" in shown
+    assert len(listed.splitlines()) == 1 + 13 + 1
 
 
 def test_names_from_logs_cannot_command_the_terminal(tmp_path: Path, fitlog: Fitlog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -191,7 +192,7 @@ def test_summary_and_outputs_are_appended_to_github_files(fitlog: Fitlog, tmp_pa
     assert summary.read_text().endswith("\n")
 
 
-@pytest.mark.parametrize("form", ["markdown", "junit", "github"])
+@pytest.mark.parametrize("form", ["json", "markdown", "junit", "github"])
 def test_what_cannot_be_judged_is_an_error_in_every_format(
     fitlog: Fitlog, tmp_path: Path, form: str
 ) -> None:
@@ -204,6 +205,11 @@ def test_what_cannot_be_judged_is_an_error_in_every_format(
     assert done.returncode == 2
     assert "no such file or directory (missing.log)" in done.stdout
     assert "no such file or directory (missing.log)" in done.stderr
+    if form == "json":
+        assert json.loads(done.stdout) == {
+            "verdict": "error",
+            "error": "cannot be opened: no such file or directory (missing.log)",
+        }
     if form == "junit":
         assert read_junit(done.stdout)[0].tag == "error"
     if form == "github":

@@ -147,12 +147,34 @@ def test_a_line_that_is_no_run_is_skipped_and_named(line: str, tmp_path: Path) -
     assert len(held.doubts) == 1
 
 
+PACE = {
+    "pace": 7.0, "spread": 0.01, "variance": 1e-5, "warm_up": 1, "windows": 59,
+    "throughput": 1000.0, "drift": 0.0, "stall_share": 0.0,
+}  # fmt: skip
+
+
+def test_a_run_with_a_possible_pace_is_read(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    add_entries(ledger, [entry_of(1)])
+    document = json.loads(ledger.read_text()) | {"measures": {"pace": PACE}}
+    ledger.write_text(json.dumps(document) + "\n")
+
+    assert len(read_ledger(ledger).entries) == 1
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"measures": {"pace": {"pace": math.nan}}},
         {"measures": {"pace": {"pace": 9.0}}},
         {"measures": {"pace": 9.0}},
+        {"measures": {"pace": {**PACE, "pace": 1e6}}},
+        {"measures": {"pace": {**PACE, "pace": True}}},
+        {"measures": {"pace": {**PACE, "drift": -1e308}}},
+        {"measures": {"pace": {**PACE, "spread": -0.01}}},
+        {"measures": {"pace": {**PACE, "variance": -0.01}}},
+        {"measures": {"pace": {**PACE, "windows": 0}}},
+        {"measures": {"pace": {**PACE, "throughput": 0.0}}},
         {"measures": {"validation-accuracy": {"value": 10**400, "epoch": 3}}},
         {"id": 5},
         {"added": 3},

@@ -61,7 +61,7 @@ def add(
         from fitlog.past import make_entry
         from fitlog.printable import printable
         from fitlog.readings import read_run
-        from fitlog.sources import find_logs
+        from fitlog.which_run import find_every_run
 
         require_one_stdin(logs)
         entries = [
@@ -72,7 +72,7 @@ def add(
                 warm_up=number_of_windows(warmup),
                 note=note,
             )
-            for source in find_logs(choose_runs(logs, where))
+            for source in find_every_run(choose_runs(logs, where))
         ]
         add_entries(ledger, entries)
         for entry in entries:
@@ -89,10 +89,9 @@ def list_runs(ledger: LedgerFile) -> None:
     """List the runs, a line each, and what was accepted."""
     with user_errors():
         from fitlog.ledger import read_ledger
-        from fitlog.printable import printable
         from fitlog.timeline import format_list
 
-        typer.echo(printable(format_list(read_ledger(ledger)), keep="\n"))
+        typer.echo(format_list(read_ledger(ledger)))
 
 
 @history.command()
@@ -115,7 +114,7 @@ def show(
         held = read_ledger(ledger)
         timelines = find_timelines(held, find_measure(metric, better), series=series)
         text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
-        typer.echo(printable("\n".join([text, *held.doubts]), keep="\n"))
+        typer.echo("\n".join([text, *map(printable, held.doubts)]))
         if plot is not None:
             from fitlog.plots import draw_history, save_figure
 
@@ -170,7 +169,7 @@ def prune(
         if (keep is None) == (not run):
             raise SettingError("say either --keep N or --run RUN: what to remove")
         removed = remove_runs(ledger, lambda held: choose_pruned(held, keep=keep, runs=run or ()))
-        typer.echo(f"removed {len(removed)} runs")
+        typer.echo(f"removed {len(removed)} run{'s' * (len(removed) != 1)}")
         _say_doubts(read_ledger(ledger))
 
 

@@ -23,8 +23,11 @@ def report(
         typer.Option(metavar="LOG", help="A log to judge by; may be given several times."),
     ] = None,
     history: Annotated[
-        Path | None,
-        typer.Option(metavar="LEDGER", help="The past runs to judge by (fitlog history)."),
+        str | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="The past runs to judge by: a ledger (fitlog history), or an archive.",
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
@@ -41,26 +44,24 @@ def report(
     be judged cannot be, and the page says why.
     """
     with user_errors():
-        from fitlog.chosen import choose_runs
+        from fitlog.chosen import choose_history, choose_runs, is_archive
         from fitlog.errors import OutputError
         from fitlog.printable import printable
         from fitlog.report import write_report
         from fitlog.which_run import find_runs
 
-        named = [*logs, *(baseline or [])]
-        require_one_stdin(named)
+        old = baseline or []
+        require_one_stdin([*logs, *old])
         if output.is_dir():
             raise OutputError(f"{output} is a folder: name a file with --output")
-        chosen = choose_runs(logs, where, others=baseline or ())
-        files = find_runs([*chosen, *(baseline or [])])
-        require_other_file(output, [*files, *([] if history is None else [history])])
+        of_history = None if any(map(is_archive, [*logs, *old])) else where
+        new = choose_runs(logs, where, others=[*old, history])
+        good = choose_runs(old, where, others=[*logs, history])
+        past = None if history is None else choose_history(history, of_history)
+        ledger = [past] if isinstance(past, str) else []
+        require_other_file(output, [*find_runs([*new, *good]), *ledger])
         contents = write_report(
-            chosen,
-            output,
-            baseline=baseline or [],
-            history=history,
-            title=title,
-            ignore=ignore or (),
+            new, output, baseline=good, history=past, title=title, ignore=ignore or ()
         )
         size = output.stat().st_size / 1e6
         typer.echo(f"wrote {printable(str(output))} ({size:.1f} MB)")

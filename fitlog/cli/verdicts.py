@@ -70,6 +70,10 @@ def _write_error(error: Exception, form: VerdictFormat, metric: str) -> None:
 
     message = str(error)
     match form:
+        case VerdictFormat.JSON:
+            import json
+
+            typer.echo(json.dumps({"verdict": "error", "error": message}, indent=2))
         case VerdictFormat.MARKDOWN:
             typer.echo(formats.format_markdown_error(message))
         case VerdictFormat.JUNIT:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fitlog.ledger import Ledger
     from fitlog.report.contents import Contents
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -18,8 +19,8 @@ def write_report(
     logs: Sequence[Source | RunLog],
     path: str | os.PathLike[str],
     *,
-    baseline: Sequence[Source] = (),
-    history: str | os.PathLike[str] | None = None,
+    baseline: Sequence[Source | RunLog] = (),
+    history: str | os.PathLike[str] | Ledger | None = None,
     title: str | None = None,
     ignore: Collection[str] = (),
 ) -> Contents:

@@ -28,6 +28,8 @@ from fitlog.which_run import find_runs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fitlog.ledger import Ledger
+
 # As many as a comparison has letters for.
 _MOST_COMPARED: Final = 26
 _MOST_STACKS: Final = 6
@@ -66,8 +68,8 @@ class Contents:
 def gather(
     logs: Sequence[Source | RunLog],
     *,
-    baseline: Sequence[Source] = (),
-    history: str | os.PathLike[str] | None = None,
+    baseline: Sequence[Source | RunLog] = (),
+    history: str | os.PathLike[str] | Ledger | None = None,
     title: str | None = None,
     ignore: Collection[str] = (),
 ) -> Contents:
