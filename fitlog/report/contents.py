@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.compared import RunFacts, read_facts
-from fitlog.comparing import compare
+from fitlog.comparing import MOST_COMPARED, compare
 from fitlog.comparison import Comparison
 from fitlog.doctor import Examination, examine
 from fitlog.errors import FitlogError, LogError
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     from fitlog.ledger import Ledger
 
-# As many as a comparison has letters for.
-_MOST_COMPARED: Final = 26
+
 _MOST_STACKS: Final = 6
 _LONGEST_LINE: Final = 300
 
@@ -93,8 +92,8 @@ def gather(
     curves = tuple(make_curves([run.log for run in runs], names))
     notes = []
     comparison = None
-    if len(runs) > _MOST_COMPARED:
-        notes.append(f"{len(runs)} runs are not compared: {_MOST_COMPARED} can be told apart")
+    if len(runs) > MOST_COMPARED:
+        notes.append(f"{len(runs)} runs are not compared: {MOST_COMPARED} can be told apart")
     elif len(runs) > 1:
         comparison = compare(*new, *old, baseline=old[0] if old else None)
     judgement, unjudged = None, ""
