@@ -117,6 +117,7 @@ ATTACKS = {
     "insert": ("INSERT INTO runs VALUES ('a', 1)", ONE_KIND),
     "delete": ("DELETE FROM runs", ONE_KIND),
     "update": ("UPDATE runs SET pace = 1", ONE_KIND),
+    "extensions": ("UPDATE EXTENSIONS", ONE_KIND),
     "delete in a CTE": ("WITH q AS (DELETE FROM runs RETURNING *) FROM q", "."),
     "drop": ("DROP VIEW runs", ONE_KIND),
     "vacuum": ("VACUUM", ONE_KIND),
@@ -319,6 +320,21 @@ def test_what_the_engine_does_not_hear_is_ended_all_the_same(
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="Linux tells what is taken")
+def test_a_condition_takes_no_more_memory_than_a_query_may(archive: Path, fitlog: Fitlog) -> None:
+    done = fitlog("compare", archive, "--where", "length(repeat('x', 3000000000)) > 1")
+
+    assert done.returncode == 2
+    assert "the query needs more memory than the 1,024 MB it may take" in done.stderr
+
+
+def test_a_lower_limit_of_the_system_is_kept(archive: Path) -> None:
+    command = f"ulimit -d 4000000; {sys.executable} -m fitlog query {archive} 'SELECT 1 AS one'"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.split()) == (0, ["one", "1"]), done.stderr
 
 
 def test_an_engine_that_breaks_is_told_and_no_traceback() -> None:

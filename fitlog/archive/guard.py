@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from fitlog.errors import QueryError, Termination
@@ -32,7 +33,7 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
     """
     child = os.fork()
     if not child:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory + _BASE_BYTES, resource.RLIM_INFINITY))
+        _limit_data(memory + _BASE_BYTES)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
@@ -52,6 +53,38 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
             f" memory than the {memory >> 20:,} MB it may take (--memory)"
         )
     return code
+
+
+@contextlib.contextmanager
+def bounded_memory(memory: int) -> Iterator[None]:
+    """Meanwhile, this process may take so much more than it has, and what an engine needs besides.
+
+    What fails then fails as if the machine had no more.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    taken = _data_bytes()
+    if taken is not None:
+        _limit_data(taken + memory + _BASE_BYTES)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _limit_data(most: int) -> None:
+    """Set the limit, unless there is a lower one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    known = [limit for limit in (most, soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(known), hard))
+
+
+def _data_bytes() -> int | None:
+    """What this process has that the limit counts; None where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[5]
+    except OSError:
+        return None
+    return int(pages) * resource.getpagesize()
 
 
 def took_too_long(seconds: float) -> QueryError:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fitlog.archive.guard import took_too_long
+from fitlog.archive.guard import bounded_memory, took_too_long
 from fitlog.errors import QueryError
 
 MEMORY_BYTES: Final = 1 << 30
@@ -107,7 +107,7 @@ def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SEC
     """
     sql = f"SELECT run_id FROM {filtered(where)} ORDER BY started NULLS FIRST, file, run"
     try:
-        with query(tables, sql, seconds=seconds) as result:
+        with bounded_memory(MEMORY_BYTES), query(tables, sql, seconds=seconds) as result:
             return [str(run_id) for batch in result for run_id in batch["run_id"].to_pylist()]
     except QueryError as error:
         raise QueryError(f"--where {where!r}: {error}" if where else str(error)) from None
@@ -155,7 +155,10 @@ def _the_statement(connection: Any, sql: str) -> Any:
         raise QueryError("the query is empty")
     if len(statements) > 1:
         raise QueryError(f"one query at a time: these are {len(statements)} statements")
-    kind = statements[0].type.name
+    try:
+        kind = statements[0].type.name
+    except ValueError:  # a kind that duckdb's Python has no name for
+        kind = "of another kind"
     if kind == "MULTI":
         raise QueryError("a PIVOT needs its columns named: PIVOT ... ON column IN ('this', 'that')")
     if kind not in _ALLOWED:
