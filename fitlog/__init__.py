@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fitlog.compare import compare
+    from fitlog.comparing import compare
     from fitlog.comparison import Comparison
     from fitlog.errors import (
         AmbiguousDialectError,
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
         MXNetUnavailableError,
         NoRecordsError,
         OutputError,
+        QueryError,
         SettingError,
         TrainingError,
         UnknownDialectError,
     )
     from fitlog.follow import follow_log
     from fitlog.gate import Judgement, check
-    from fitlog.phase_plots import plot_phases
     from fitlog.phases import PhaseLog, read_phases
-    from fitlog.plots import plot_logs
+    from fitlog.plots.overview import plot_overview
     from fitlog.run.instrument import fit, instrument
     from fitlog.run.lines import LineWriter
     from fitlog.tables import RunLog, read_log, read_logs
@@ -48,18 +48,18 @@ _HOMES = {
     "MXNetUnavailableError": "fitlog.errors",
     "NoRecordsError": "fitlog.errors",
     "OutputError": "fitlog.errors",
+    "QueryError": "fitlog.errors",
     "PhaseLog": "fitlog.phases",
     "SettingError": "fitlog.errors",
     "RunLog": "fitlog.tables",
     "TrainingError": "fitlog.errors",
     "UnknownDialectError": "fitlog.errors",
     "check": "fitlog.gate",
-    "compare": "fitlog.compare",
+    "compare": "fitlog.comparing",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
     "instrument": "fitlog.run.instrument",
-    "plot_logs": "fitlog.plots",
-    "plot_phases": "fitlog.phase_plots",
+    "plot_overview": "fitlog.plots.overview",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
     "read_phases": "fitlog.phases",
@@ -78,6 +78,7 @@ __all__ = [
     "NoRecordsError",
     "OutputError",
     "PhaseLog",
+    "QueryError",
     "RunLog",
     "SettingError",
     "TrainingError",
@@ -87,8 +88,7 @@ __all__ = [
     "fit",
     "follow_log",
     "instrument",
-    "plot_logs",
-    "plot_phases",
+    "plot_overview",
     "read_log",
     "read_logs",
     "read_phases",

@@ -94,3 +94,39 @@ class ComparisonFormat(enum.StrEnum):
     JSON = "json"
     CSV = "csv"
     HTML = "html"
+
+
+class PlotKind(enum.StrEnum):
+    """What `fitlog plot` draws."""
+
+    OVERVIEW = "overview"
+    SPEED = "speed"
+    METRICS = "metrics"
+    EPOCHS = "epochs"
+    PHASES = "phases"
+    COMPARE = "compare"
+    HISTORY = "history"
+
+
+class PlotX(enum.StrEnum):
+    """What runs along in the pictures of `fitlog plot`."""
+
+    BATCH = "batch"
+    SAMPLE = "sample"
+    EPOCH = "epoch"
+    TIME = "time"
+    RELATIVE = "relative"
+
+
+class PlotStyle(enum.StrEnum):
+    """The ground that pictures are drawn on."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class ArchiveEngine(enum.StrEnum):
+    """Who reads the logs of an archive."""
+
+    LOCAL = "local"
+    DASK = "dask"

@@ -15,7 +15,7 @@ import re
 import string
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from fitlog.comparison import Comparison, Quantity, Setting
 from fitlog.contrasts import CONFIDENCE, Difference
@@ -130,6 +130,34 @@ def _html(comparison: Comparison) -> str:
         f"<h2>{_safe(_settings_title(comparison))}</h2>{settings}{tables}"
         f"<h2>Notes</h2><ul>{notes}</ul></body></html>\n"
     )
+
+
+def comparison_parts(comparison: Comparison) -> dict[str, Any]:
+    """The comparison for a page that has its own look: texts, nothing of them escaped."""
+    labels = [run.label for run in comparison.runs]
+    tables = []
+    for i in range(1, len(labels)):
+        groups = []
+        for group, quantities in _groups(comparison, i):
+            rows = []
+            for quantity in quantities:
+                difference = quantity.differences[i] or Difference()
+                is_sure = difference.sureness in ("likely", "certain")
+                kind = {True: "better", False: "worse", None: ""}[difference.is_better]
+                rows.append({"cells": _cells(quantity, i), "kind": kind if is_sure else ""})
+            groups.append({"name": group, "rows": rows})
+        tables.append({"title": f"{labels[i]} against {labels[0]}", "groups": groups})
+    return {
+        "runs": [
+            {"label": run.label, "name": run.name, "about": _about(run.status, run.epochs)}
+            for run in comparison.runs
+        ],
+        "settings_title": _settings_title(comparison),
+        "settings": [(each.name, list(map(_set, each.values))) for each in comparison.settings],
+        "tables": tables,
+        "confidence": f"{CONFIDENCE:.0%}",
+        "notes": _notes(comparison),
+    }
 
 
 def _html_table(comparison: Comparison, i: int) -> str:

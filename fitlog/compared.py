@@ -18,7 +18,7 @@ from fitlog.errors import NoRecordsError, SettingError
 from fitlog.paces import MIN_WINDOWS
 from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
-from fitlog.remedies import TOLD_BY_TABLES
+from fitlog.readings import doubts_of
 from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import Source
@@ -93,8 +93,8 @@ def read_facts(source: Source | RunLog) -> RunFacts:
         raise no_records(whole.name, whole.lines, reason)
     log, notes = _choose_run(whole)
     place = _place_of(source)
-    record = None
-    if place is not None and (place.parent / RECORD).is_file():
+    record = whole.record
+    if record is None and place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
     settings = flat_settings(record) if record else _texts(whole.hparams)
     status = str(record.get("status")) if record else _status(log)
@@ -143,17 +143,8 @@ def _place_of(source: Source | RunLog) -> Path | None:
 
 def _choose_run(log: RunLog) -> tuple[RunLog, list[str]]:
     """The last run of the first node, and what is to be said of the log."""
+    notes = doubts_of(zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed)
     tables = {name: getattr(log, name) for name in ("speed", "metrics", "events", "epochs", "runs")}
-    said = {"restart", *TOLD_BY_TABLES}
-    notes = [
-        text
-        for code, text in zip(log.warnings["code"], log.warnings["text"], strict=True)
-        if code not in said
-    ]
-    if len(log.unparsed):
-        notes.append(
-            f"pieces of text that look like records and were not read: {len(log.unparsed)}"
-        )
     places = {name: _places(table) for name, table in tables.items()}
     trained = _places(log.speed[log.speed["split"] == "train"])
     choice = choose_run({*trained}, {place for each in places.values() for place in each})

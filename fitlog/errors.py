@@ -8,6 +8,8 @@ FitlogError
 ├── DialectFileError (ValueError)          a file or package that makes no dialect
 ├── SettingError (ValueError)              a setting out of its range
 ├── OutputError                            a file that cannot be written, or not so
+├── ArchiveError                           an archive that cannot be opened, read or written
+├── QueryError (ValueError)                a question to an archive that has no answer
 ├── BaselineError                          nothing, or nothing fit, to compare with
 ├── MXNetUnavailableError (ImportError)    says what to install
 └── TrainingError                          could not start, or did not finish
@@ -33,6 +35,14 @@ class OutputError(FitlogError):
     """A file that cannot be written, or not in this way."""
 
 
+class ArchiveError(FitlogError):
+    """An archive that cannot be opened, read or written."""
+
+
+class QueryError(FitlogError, ValueError):
+    """A question to an archive that is none, asks for what is not there, or takes too much."""
+
+
 class BaselineError(FitlogError):
     """Nothing to compare with, or a comparison that would mean nothing."""
 
@@ -55,6 +65,7 @@ class Termination(KeyboardInterrupt):
 
 __all__ = [
     "AmbiguousDialectError",
+    "ArchiveError",
     "BaselineError",
     "DialectFileError",
     "FitlogError",
@@ -62,6 +73,7 @@ __all__ = [
     "MXNetUnavailableError",
     "NoRecordsError",
     "OutputError",
+    "QueryError",
     "SettingError",
     "Termination",
     "TrainingError",

@@ -1,14 +1,14 @@
 """What runs must have in common to be compared: the machine, and the settings that set the pace.
 
 `fitlog run` writes both into `run.json`. A bare log says at most its settings (`Namespace(...)`,
-the batches between its reports); of the machine it is assumed that it ran on this one.
+the batches between its reports); of the machine it is assumed that it ran on this one, but for a
+run out of an archive, which may have run anywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from fitlog.errors import TrainingError
@@ -16,7 +16,8 @@ from fitlog.machine import describe_machine
 from fitlog.readings import Reading
 from fitlog.run_folder import RECORD, read_record
 
-_BARE: Final = "assumed: this machine"
+BARE: Final = "assumed: this machine"
+_NOWHERE: Final = "an archive, which does not know the machine"
 # Of a record's arguments and a log's Namespace: what changes how fast a training runs.
 _SETTINGS: Final = (
     "network", "num_layers", "batch_size", "dtype", "optimizer", "kv_store", "workers", "gpus",
@@ -52,9 +53,12 @@ def fingerprint_of(
     Raises:
         TrainingError: the record beside the log is damaged.
     """
-    record = _read_record(reading.folder) if reading.folder else None
-    if record is None:
-        host, source = describe_machine(), _BARE
+    record = _record_of(reading)
+    if reading.record == {}:
+        host, source = dict[str, Any](), _NOWHERE
+        fields = _settings(reading.hparams)
+    elif record is None:
+        host, source = describe_machine(), BARE
         fields = _machine(host) | _settings(reading.hparams)
     else:
         host, source = record["host"], RECORD
@@ -108,14 +112,18 @@ def _settings(arguments: object) -> dict[str, str]:
     return {name: str(arguments[name]) for name in _SETTINGS if arguments.get(name) is not None}
 
 
-def _read_record(folder: Path) -> dict[str, Any] | None:
-    """The record beside a log, which must tell where it ran; None where there is none."""
-    path = folder / RECORD
-    if not path.exists():
+def _record_of(reading: Reading) -> dict[str, Any] | None:
+    """The record of a run, which must tell where it ran; None where there is none."""
+    if reading.record is not None:
+        record, place = reading.record, f"the {RECORD} of {reading.name}"
+    elif reading.folder is not None and (reading.folder / RECORD).exists():
+        record, place = read_record(reading.folder), str(reading.folder / RECORD)
+    else:
         return None
-    record = read_record(folder)
+    if not record:
+        return None
     if not isinstance(record.get("host"), dict):
-        raise TrainingError(f"{path} is no record of a run: it has no 'host'")
+        raise TrainingError(f"{place} is no record of a run: it has no 'host'")
     versions = record.get("versions")
     return {**record, "versions": versions if isinstance(versions, dict) else {}}
 

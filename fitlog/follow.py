@@ -65,7 +65,9 @@ def follow_log(
     the end. Standard input, open files and bytes are read to their end without it, and may be
     compressed, as with `read_log`; a path is that of a log which is not.
 
-    Raises, when it comes to it:
+    What is raised comes with the first entry that is asked for, or later.
+
+    Raises:
         LogError: the log is missing or unreadable; its path names something compressed; what stands
             at the end of standard input, an open file or bytes is damaged.
         UnknownDialectError: there is no such dialect.

@@ -12,14 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from fitlog.errors import BaselineError, SettingError
-from fitlog.fingerprint import MAY_DIFFER, Fingerprint, differences, fingerprint_of
+from fitlog.fingerprint import BARE, MAY_DIFFER, Fingerprint, differences, fingerprint_of
 from fitlog.judge import Rules, judge, judge_history
 from fitlog.ledger import Ledger, read_ledger
 from fitlog.measures import PACE, find_measure
 from fitlog.paces import JudgedRun, judged_run
 from fitlog.past import run_id, select_past
 from fitlog.readings import Reading, read_run
-from fitlog.run_folder import RECORD
 from fitlog.sources import Source
 from fitlog.tables import RunLog
 from fitlog.verdicts import EXIT_CODES, Judgement, Verdict, format_judgement
@@ -34,7 +33,7 @@ def check(
     candidates: Sequence[Source | RunLog],
     *,
     baseline: Sequence[Source | RunLog] = (),
-    history: str | os.PathLike[str] | None = None,
+    history: str | os.PathLike[str] | Ledger | None = None,
     metric: str = PACE,
     better: str | None = None,
     tolerance: float = 0.05,
@@ -47,6 +46,7 @@ def check(
     """Judge candidate runs against baseline runs, or against the ledger `history`.
 
     Each run is what `read_log` takes, a run's folder, or a `RunLog`; a glob stands for several.
+    The ledger is its file, or a `Ledger` that has been read or made.
 
     Regression: worse with confidence 1 - `alpha`, and by `min_effect` at least. Improved: the
     mirror image. Pass: a change for the worse by `tolerance` is ruled out at 95 %. Else
@@ -78,7 +78,7 @@ def check(
     candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
     # A ledger that is not there is said before time is spent on logs.
-    ledger = None if history is None else read_ledger(history)
+    ledger = history if history is None or isinstance(history, Ledger) else read_ledger(history)
 
     def read(source: Source | RunLog) -> _Read:
         reading = read_run(source)
@@ -106,7 +106,7 @@ def check(
 def _about_ledger(ledger: Ledger, candidates: Sequence[_Read]) -> list[str]:
     doubts = list(ledger.doubts)
     known = {entry.id for entry in ledger.entries}
-    bare = [reading.name for reading, print_ in candidates if print_.source != RECORD]
+    bare = [reading.name for reading, print_ in candidates if print_.source == BARE]
     if bare:
         doubts.append(f"no run.json tells where {', '.join(bare)} ran: this machine is assumed")
     for reading, _ in candidates:

@@ -23,6 +23,37 @@ def fraction(option: str, text: str) -> float:
     return value
 
 
+def positive(option: str, value: float | None) -> float | None:
+    """The value as it is; None of nothing.
+
+    Raises:
+        SettingError: it is not positive, or no number.
+    """
+    if value is not None and not 0 < value < float("inf"):
+        raise SettingError(f"{option} {value:g}: must be more than 0")
+    return value
+
+
+def inches(option: str, text: str | None) -> tuple[float, float] | None:
+    """Width and height of `8x5`; None of nothing.
+
+    Raises:
+        SettingError: it is not such a size, or none that a picture can have.
+    """
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    try:
+        size = float(width), float(height)
+    except ValueError:
+        size = 0.0, 0.0
+    if not all(1 <= side <= 100 for side in size):
+        raise SettingError(
+            f"{option} {text}: must be width and height in inches, 1 to 100, such as 8x5"
+        )
+    return size
+
+
 def number_of_windows(text: str) -> int | None:
     """The windows of `--warmup`; None for `auto`.
 

@@ -42,6 +42,11 @@ def format_report(records: PhaseRecords, sums: Sequence[FitSums]) -> str:
     return "\n".join(lines)
 
 
+def format_fit(sums: FitSums) -> str:
+    """One fit as text."""
+    return "\n".join(_fit_lines(sums))
+
+
 def _fit_lines(sums: FitSums) -> list[str]:
     status = "has no end" if sums.status == "running" else printable(sums.status)
     cut = sums.epochs - sums.complete_epochs

@@ -66,6 +66,26 @@ def shown_reading(
         yield bar
 
 
+@contextlib.contextmanager
+def shown_bytes() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar for the bytes read so far and those to read, as it is told; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar: ReadingBar | None = None
+
+    def show(done: int, total: int) -> None:
+        nonlocal bar
+        bar = bar or ReadingBar(total, _open_bar)
+        bar(done)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
 def _open_bar() -> Progress:
     from rich.console import Console
     from rich.progress import (

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fitlog_parsers.engine import Engine
 
 Progress = Callable[[int], None]
+Refused = Callable[[str, LogError], None]
 
 # So much text at a time is read: the fast reader is slow on little, and much takes memory.
 _PART_BYTES: Final = CHUNK_BYTES
@@ -97,18 +98,21 @@ def read_parts(
     dialect: str | None = None,
     dialect_file: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    refused: Refused | None = None,
 ) -> Iterator[Columns]:
     """The same part by part: what was not taken yet, about every megabyte.
 
     Together the parts hold the rows of `read_columns`, in their order; the last one holds the
-    counts. Memory stays flat however long the logs are.
+    counts. Memory stays flat however long the logs are. Where `refused` is given, it is told what
+    is wrong with a log, and the next one is read; it may have entries in the parts.
 
     Raises:
         LogError, UnknownDialectError, DialectFileError: as `read_columns`, when it comes to it.
     """
     columns = Columns()
     dialects = all_dialects(dialect, dialect_file)
-    for _ in _Reading(columns, dialects, bulk=True, progress=progress).read(sources):
+    reading = _Reading(columns, dialects, bulk=True, progress=progress, refused=refused)
+    for _ in reading.read(sources):
         part = columns.take()
         _collect(part)
         yield part
@@ -136,6 +140,22 @@ def more_dialects(dialect_file: str | os.PathLike[str] | None = None) -> tuple[D
     return (*own, *installed_dialects())
 
 
+def check_log(reader: Reader, damage: str, columns: Columns) -> None:
+    """Say in the columns, which have ended the file, where it was not whole.
+
+    Raises:
+        LogError: the file was no log.
+    """
+    path = columns.files[-1]
+    if reader.has_nul and not reader.dialect_lines:
+        raise LogError("is binary data, not a log", path=path)
+    if damage and not reader.dialect_lines:
+        raise LogError(f"is damaged: {damage}", path=path)
+    if damage:
+        text = f"the file ends here: {damage}"
+        columns.add(Finding(code="damaged", line=reader.lines, text=text))
+
+
 class _Reading:
     """Reads sources into columns; `read` comes back about every megabyte.
 
@@ -149,8 +169,10 @@ class _Reading:
         *,
         bulk: bool,
         progress: Progress | None,
+        refused: Refused | None = None,
     ) -> None:
         self._columns, self._dialects, self._progress = columns, dialects, progress
+        self._refused = refused
         self._engine = _new_engine(dialects) if bulk else None
         self._waiting: list[tuple[str, bytes]] = []
         self._waiting_bytes = 0
@@ -162,9 +184,11 @@ class _Reading:
             try:
                 with opened(source) as log:
                     yield from self._read_one(name_of(source), log)
-            except LogError:
+            except LogError as error:
                 yield from self._read_waiting()  # what came before is not lost
-                raise
+                if self._refused is None:
+                    raise
+                self._refused(name_of(source), error)
         yield from self._read_waiting()
 
     def _read_one(self, name: str, log: Opened) -> Iterator[None]:
@@ -188,7 +212,7 @@ class _Reading:
         self._files_done += log.done
         reader.close()
         self._columns.end_file(reader)
-        _check(reader, log, self._columns)
+        check_log(reader, log.damage, self._columns)
         yield
 
     def _can_wait(self, piece: bytes, log: Opened) -> bool:
@@ -227,15 +251,3 @@ def _collect(columns: Columns) -> None:
     from fitlog_parsers.rows import collect
 
     collect(columns)
-
-
-def _check(reader: Reader, log: Opened, columns: Columns) -> None:
-    """Raise where the file was no log; say where it was not whole."""
-    path = columns.files[-1]
-    if reader.has_nul and not reader.dialect_lines:
-        raise LogError("is binary data, not a log", path=path)
-    if log.damage and not reader.dialect_lines:
-        raise LogError(f"is damaged: {log.damage}", path=path)
-    if log.damage:
-        text = f"the file ends here: {log.damage}"
-        columns.add(Finding(code="damaged", line=reader.lines, text=text))

@@ -41,7 +41,8 @@ class Reading:
     `windows` are the training's in order, `time_costs` seconds by epoch, `metrics` values by epoch
     for names such as 'validation-accuracy'. `frequent` is the commonest number of batches of a
     window. `runs` are those the log holds, `start` is the time of the first window, by the writer's
-    clock, or empty, `folder` is the run's where `fitlog run` made one.
+    clock, or empty, `folder` is the run's where `fitlog run` made one. `record` is its `run.json`
+    as an archive has it, see `RunLog`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Reading:
     start: str
     folder: Path | None
     doubts: tuple[str, ...]
+    record: dict[str, Any] | None = None
 
 
 class _Speed(NamedTuple):
@@ -111,7 +113,20 @@ def read_run(source: Source | RunLog) -> Reading:
         start=_start_of(speeds),
         folder=_folder_of(rows.name),
         doubts=(*rows.doubts, *choice.notes),
+        record=source.record if isinstance(source, RunLog) else None,
     )
+
+
+def doubts_of(findings: Iterable[tuple[str, str]], unread: Any) -> list[str]:
+    """What findings, as code and text, and unread pieces say against trusting a log.
+
+    Restarts are told by the runs' number; what tables tell, who reads them sees.
+    """
+    doubts = [text for code, text in findings if code not in {"restart", *TOLD_BY_TABLES}]
+    if len(unread):
+        count = len(unread)
+        doubts.append(f"pieces of text that look like records and were not read: {count}")
+    return doubts
 
 
 def _frequent(speeds: list[_Speed]) -> int | None:
@@ -176,7 +191,7 @@ def _rows_of_source(source: Source) -> _Rows:
             if kind == "time_cost"
         ],
         places=places,
-        doubts=_doubts([(found.code, found.text) for _, found in read.findings], read.unparsed),
+        doubts=doubts_of([(found.code, found.text) for _, found in read.findings], read.unparsed),
         hparams=find_hparams(events),
     )
 
@@ -203,7 +218,9 @@ def _rows_of_tables(log: RunLog) -> _Rows:
         ],
         time_costs=[_Value(*row) for row in _table_rows(costs, (*place, "epoch", "kind", "value"))],
         places=places,
-        doubts=_doubts(zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed),
+        doubts=doubts_of(
+            zip(log.warnings["code"], log.warnings["text"], strict=True), log.unparsed
+        ),
         hparams=log.hparams,
     )
 
@@ -222,12 +239,3 @@ def _table_column(column: Any) -> list[Any]:
 
 def _lists(*columns: Any) -> list[list[Any]]:
     return [column.tolist() for column in columns]
-
-
-def _doubts(findings: Iterable[tuple[str, str]], unread: Any) -> list[str]:
-    # Restarts are told by the runs' number; what tables tell, this reads for itself.
-    doubts = [text for code, text in findings if code not in {"restart", *TOLD_BY_TABLES}]
-    if len(unread):
-        count = len(unread)
-        doubts.append(f"pieces of text that look like records and were not read: {count}")
-    return doubts

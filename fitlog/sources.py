@@ -19,10 +19,11 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, cast
+from typing import IO, Any, Final, Protocol, TypeVar, cast
 
 from fitlog.errors import LogError
 
+Read = TypeVar("Read")
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
 CHUNK_BYTES: Final = 1 << 20
@@ -47,8 +48,10 @@ _CUT: Final = "Compressed file ended before the end-of-stream marker was reached
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 
 
-def find_logs(sources: Sequence[Source]) -> list[Source]:
+def find_logs(sources: Sequence[Source | Read]) -> list[Source | Read]:
     """The logs that folders and globs among the sources hold, in the order of their names.
+
+    What is no path, such as a log that has been read, stays as it is.
 
     A folder gives its files, and those of the folders in it, that are called as logs are: `.log`,
     `.txt` or `.out`, also with a number or compressed (`run.log.1`, `run.log.gz`).
@@ -56,7 +59,7 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
     Raises:
         LogError: a folder holds no log, or cannot be looked through; a glob matches none.
     """
-    found: list[Source] = []
+    found: list[Source | Read] = []
     for source in sources:
         if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == "-":
             found.append(source)
@@ -76,6 +79,11 @@ def find_logs(sources: Sequence[Source]) -> list[Source]:
             raise LogError(reason, path=name_of(source))
         found += logs
     return found
+
+
+def is_named_as_log(name: str) -> bool:
+    """Whether a folder's file of this name is taken for a log."""
+    return bool(_LOG_NAME.search(name))
 
 
 def _files_below(folder: str) -> Iterator[str]:

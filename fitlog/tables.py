@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fitlog.directions import unit_of
 from fitlog.hparams import find_hparams
 from fitlog.reading import Progress, read_columns
 from fitlog.sources import Source, find_logs
@@ -27,6 +28,8 @@ from fitlog_parsers.columns import (
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+_UNITS: Final = {"samples_per_sec": "samples/sec", "speed_median": "samples/sec", "time_cost": "s"}
 
 TABLES: Final = ("speed", "metrics", "epochs", "events", "runs", "unparsed", "warnings")
 
@@ -53,9 +56,11 @@ class RunLog:
     * `warnings`: findings about the log: code string, line, text.
 
     `run` counts from 0 and `line` from 1; `time` is by the writer's own clock, NaT if not logged.
+    The units of columns are in each table's `attrs["units"]`, such as `{"time_cost": "s"}`.
     With `read_logs` each table begins with a category column `file`. `hparams` is the last logged
     `Namespace(...)` as a dict (empty where none was logged), `dialects` counts lines by dialect,
-    and `lines` counts all lines.
+    and `lines` counts all lines. `record` is the `run.json` that was kept with a log in an archive,
+    empty where there was none; None for a log that was read itself: there it lies beside it.
     """
 
     name: str
@@ -69,12 +74,19 @@ class RunLog:
     hparams: dict[str, Any] = field(default_factory=dict)
     dialects: dict[str, int] = field(default_factory=dict)
     lines: int = 0
+    record: dict[str, Any] | None = None
 
     @property
     def has_records(self) -> bool:
         """Whether anything was read of a training; that something ended says nothing of it."""
         has_events = bool((self.events["kind"] != "end").any())
         return bool(len(self.speed) or len(self.metrics)) or has_events
+
+    def _repr_html_(self) -> str:
+        """The log as notebooks show it."""
+        from fitlog.log_html import log_html
+
+        return log_html(self)
 
 
 def read_log(
@@ -143,9 +155,10 @@ def build_tables(columns: Columns, *, with_file: bool) -> RunLog:
         "warnings": warning_table(findings),
     }
     files = columns.files if with_file else None
+    frames: dict[str, Any] = {name: as_frame(table, files) for name, table in tables.items()}
     return RunLog(
         name=", ".join(columns.files),
-        **{name: as_frame(table, files) for name, table in tables.items()},
+        **frames,
         hparams=find_hparams(columns.events),
         dialects=dict(columns.dialect_lines),
         lines=columns.lines,
@@ -159,12 +172,24 @@ def as_frame(table: dict[str, Any], files: Sequence[str] | None) -> pd.DataFrame
     file = table.pop("file")
     if files is not None:
         table = {"file": _file_names(file, files), **table}
-    return pd.DataFrame(table, copy=False)
+    frame = pd.DataFrame(table, copy=False)
+    frame.attrs["units"] = _units(table)
+    return frame
 
 
 def warning_table(findings: Sequence[tuple[int, Finding]]) -> dict[str, Any]:
     """The table's columns, in the order of files and lines."""
     return _notes(sorted(findings, key=_place_of_finding), ("code", "line", "text"))
+
+
+def _units(table: dict[str, Any]) -> dict[str, str]:
+    """Of the columns that have one; the values of `metrics` each have that of their metric."""
+    units = {name: unit for name, unit in _UNITS.items() if name in table}
+    for name in table:
+        split, _, metric = name.partition("-")
+        if split in SPLITS and (unit := unit_of(metric)) != "value":
+            units[name] = unit
+    return units
 
 
 def _speed(columns: Columns) -> dict[str, Any]:

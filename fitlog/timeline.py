@@ -1,7 +1,7 @@
 """The runs of a ledger in their order, the levels they held, and how to show them.
 
 A timeline is one series: runs alike in machine and settings. Plain text for a terminal, and CSV,
-which Apache Otava reads as well; `history_plot` draws the picture.
+which Apache Otava reads as well; `fitlog.plots` draws the picture.
 """
 
 from __future__ import annotations

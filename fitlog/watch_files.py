@@ -150,7 +150,7 @@ class Watch:
 
     def look(self) -> None:
         """Look for logs that have come into the folders."""
-        logs = {log: _time_of(log) for folder in self._folders for log in _logs_below(folder)}
+        logs = {log: _time_of(log) for folder in self._folders for log in logs_below(folder)}
         for log in self._named.keys() | self._refused:
             logs.pop(log, None)
         newest = sorted(logs, key=lambda log: logs[log], reverse=True)
@@ -221,7 +221,7 @@ def _take_phases(lines: bytes, state: Watched) -> None:
         state.warn(str(warning.get("text", "")))
 
 
-def _logs_below(folder: Path) -> Iterator[Path]:
+def logs_below(folder: Path) -> Iterator[Path]:
     """The logs in a folder and in those below it, but not far; of a run's folder, the run's."""
 
     def look(place: Path, depth: int) -> Iterator[Path]:

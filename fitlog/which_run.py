@@ -74,7 +74,7 @@ def find_runs(sources: Sequence[Source | RunLog]) -> list[Source | RunLog]:
     return found
 
 
-def find_every_run(sources: Sequence[Source]) -> list[Source]:
+def find_every_run(sources: Sequence[Source | RunLog]) -> list[Source | RunLog]:
     """The logs of all runs in folders and globs, as `find_logs` finds them.
 
     Of a run's folder only its `run.log`: those of its nodes, or of epochs that were trained again,
@@ -83,7 +83,7 @@ def find_every_run(sources: Sequence[Source]) -> list[Source]:
     Raises:
         LogError: as `find_logs`.
     """
-    found: list[Source] = []
+    found: list[Source | RunLog] = []
     for source in sources:
         logs = find_logs([source])
         if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):  # noqa: PTH112

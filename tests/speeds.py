@@ -74,8 +74,8 @@ def write_run(
 ) -> Path:
     """A run's folder as `fitlog run` leaves it; the log's path.
 
-    `share` is the processor time that each window had of its second, `data` the time it waited for
-    data, `callbacks` what these took.
+    `share` is the processor time that each window had of its second, `data` the time it waited,
+    `callbacks` that which these took.
     """
     folder.mkdir(parents=True)
     (folder / "run.log").write_bytes(text)

@@ -1,10 +1,11 @@
-"""A terminal, as a person has it, in which a command of fitlog runs as the foreground's."""
+"""A terminal, as a person has it, in which a command runs as the foreground's."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -23,16 +24,15 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-class FitlogTerminal:
+class Terminal:
     """What it shows is in `shown`, from the first byte on."""
 
-    def __init__(self, *arguments: object, cwd: Path, columns: int = 80, **environment: str):
+    def __init__(self, *command: object, cwd: Path, columns: int = 80, **environment: str):
         self._ours, self._theirs = pty.openpty()
         termios.tcsetwinsize(self._ours, (24, columns))
         self.settings: list[Any] = termios.tcgetattr(self._theirs)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", FOREGROUND, sys.executable, "-m", "fitlog"]
-            + [str(argument) for argument in arguments],
+            [sys.executable, "-c", FOREGROUND, *map(str, command)],
             cwd=cwd,
             stdin=self._theirs,
             stdout=self._theirs,
@@ -50,10 +50,11 @@ class FitlogTerminal:
     def resize(self, columns: int) -> None:
         termios.tcsetwinsize(self._ours, (24, columns))
 
-    def wait_for(self, text: str) -> None:
-        """Wait until this has been shown since the last time."""
+    def wait_for(self, *texts: str) -> None:
+        """Wait until these have been shown since the last time, in this order."""
         begin, limit = len(self.shown), time.monotonic() + SECONDS
-        while text.encode() not in self.shown[begin:]:
+        pattern = re.compile(b".*?".join(re.escape(text.encode()) for text in texts), re.DOTALL)
+        while pattern.search(self.shown, begin) is None:
             readable, _, _ = select.select([self._ours], [], [], max(0, limit - time.monotonic()))
             assert readable, self.shown[begin:]
             self.shown += os.read(self._ours, 4096)
@@ -74,3 +75,11 @@ class FitlogTerminal:
         with contextlib.suppress(OSError):  # how Linux says that the other side has closed
             while piece := os.read(self._ours, 4096):
                 self.shown += piece
+
+
+class FitlogTerminal(Terminal):
+    """One in which the command runs with these arguments."""
+
+    def __init__(self, *arguments: object, cwd: Path, columns: int = 80, **environment: str):
+        command = (sys.executable, "-m", "fitlog", *arguments)
+        super().__init__(*command, cwd=cwd, columns=columns, **environment)

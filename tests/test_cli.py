@@ -42,7 +42,7 @@ def test_wrong_usage_exits_with_2(command: list[str], fitlog: Fitlog) -> None:
 @pytest.mark.parametrize(
     ("command", "unwanted"),
     [
-        (["--help"], "numpy pandas matplotlib mxnet rich pydantic"),
+        (["--help"], "numpy pandas matplotlib mxnet rich pydantic fitlog_parsers"),
         (["check", "{}", "--baseline", "{}"], "numpy pandas matplotlib mxnet rich pydantic"),
         (["parse", "{}"], "matplotlib mxnet"),
         (["export", "{}", "--to", "csv", "-o", "a.csv"], "matplotlib mxnet tensorboard mlflow"),
@@ -296,6 +296,27 @@ def test_check_refuses_settings_out_of_range(option: list[str], fitlog: Fitlog) 
     assert done.returncode == 2
     assert done.stdout == ""
     assert option[0].strip("-").replace("-", "_").rstrip("p") in done.stderr.replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("words", "candidates", "baselines"),
+    [
+        ("lenet-naive-1 --baseline lenet-1 lenet-2 lenet-3", 1, 3),
+        ("--tolerance 4% lenet-naive-1 --baseline lenet-1 lenet-2 --baseline lenet-3", 1, 3),
+        ("lenet-naive-1 --baseline lenet-1 -- lenet-naive-2", 2, 1),
+        ("--baseline lenet-1 lenet-naive-1", 1, 1),
+        ("--baseline lenet-1 --tolerance 4% lenet-naive-1 lenet-naive-2", 2, 1),
+    ],
+)
+def test_what_a_shell_makes_of_several_baselines_is_no_candidate(
+    words: str, candidates: int, baselines: int, fitlog: Fitlog
+) -> None:
+    named = [f"{SAMPLES}/{w}.log" if w.startswith("lenet") else w for w in words.split()]
+
+    judgement = json.loads(fitlog("check", "--format", "json", *named).stdout)
+
+    assert len(judgement["candidates"]) == candidates
+    assert len(judgement["baseline"]) == baselines
 
 
 def test_check_without_a_baseline_is_never_a_pass(fitlog: Fitlog) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fitlog import compare
-from fitlog.compare_plots import plot_comparison
+from fitlog.plots import draw_comparison
 from support import SAMPLES, Fitlog
 
 ONE, SLOW = SAMPLES / "lenet-1.log", SAMPLES / "lenet-naive-1.log"
@@ -148,7 +148,7 @@ def test_the_picture_has_the_runs_by_their_letters_over_epochs_and_over_time() -
     both = ONE.read_bytes() + SLOW.read_bytes()
     comparison = compare(ONE, both)
 
-    figure = plot_comparison(comparison)
+    figure = draw_comparison(comparison)
 
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["Throughput", "accuracy", "cross-entropy", "validation accuracy over time"]
@@ -164,6 +164,6 @@ def test_the_picture_has_the_runs_by_their_letters_over_epochs_and_over_time() -
 def test_without_time_costs_there_is_no_picture_over_time() -> None:
     bare = [b"Epoch[0] Train-accuracy=0.5\n", b"Epoch[0] Train-accuracy=0.6\n"]
 
-    figure = plot_comparison(compare(*bare))
+    figure = draw_comparison(compare(*bare))
 
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["accuracy"]

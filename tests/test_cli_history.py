@@ -86,7 +86,7 @@ def test_a_change_of_level_is_drawn_where_it_happened(tmp_path: Path, fitlog: Fi
 
 
 def test_a_picture_shows_runs_levels_and_changes(tmp_path: Path, fitlog: Fitlog) -> None:
-    from fitlog.history_plot import plot_timeline
+    from fitlog.plots import draw_history
 
     levels = [*levels_around(1000, 10, spread=0.005), *levels_around(900, 6, spread=0.005)]
     logs = write_logs(tmp_path / "logs", levels)
@@ -94,7 +94,7 @@ def test_a_picture_shows_runs_levels_and_changes(tmp_path: Path, fitlog: Fitlog)
     fitlog("history", "add", "ledger.jsonl", *logs)
 
     (timeline,) = find_timelines(read_ledger(tmp_path / "ledger.jsonl"), PACE_MEASURE)
-    (axes,) = plot_timeline(timeline).axes
+    (axes,) = draw_history(timeline).axes
 
     legend = axes.get_legend()
     assert legend is not None

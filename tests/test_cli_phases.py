@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle, StepPatch
 
-from fitlog import NoRecordsError, SettingError, fit, plot_phases, read_phases
-from fitlog.phase_plots import GROUPS
+from fitlog import NoRecordsError, SettingError, fit, read_phases
 from fitlog.phase_records import read_records
 from fitlog.phase_sums import FitSums, sum_fit
+from fitlog.plots.phases import GROUPS, draw_phases
 from fitlog.run.phase_recorder import PHASES
 from phase_files import Simulated
 from support import SAMPLES, Fitlog
@@ -266,7 +266,7 @@ def test_an_epochs_seconds_are_stacked_by_group(epochs: int, tmp_path: Path) -> 
     spent = {"data": 0.25, "compute": 1.0, "metric": 0.5, "validation": 3.0}
     Simulated().run(epochs=epochs, batches=6, **spent).write(tmp_path / "phases.jsonl")
 
-    axes = plot_phases(read_phases(tmp_path)).axes[0]
+    axes = draw_phases(read_phases(tmp_path)).axes[0]
 
     bars = bars_of(axes)
     assert list(bars) == list(GROUPS)
@@ -289,7 +289,7 @@ def test_an_epochs_seconds_are_stacked_by_group(epochs: int, tmp_path: Path) -> 
 def test_the_windows_shares_fill_the_whole(tmp_path: Path) -> None:
     Simulated().run(epochs=2, batches=6, data=0.25, compute=0.75).write(tmp_path / "phases.jsonl")
 
-    axes = plot_phases(read_phases(tmp_path)).axes[1]
+    axes = draw_phases(read_phases(tmp_path)).axes[1]
 
     steps = {name: step.get_data() for name, step in steps_of(axes).items()}
     assert steps["network"][1].tolist() == [0, 1, 3, 5, 6, 7, 9, 11, 12]
@@ -301,7 +301,7 @@ def test_the_windows_shares_fill_the_whole(tmp_path: Path) -> None:
 def test_of_very_many_windows_neighbours_are_drawn_together(tmp_path: Path) -> None:
     Simulated().run(epochs=1, batches=2001, compute=1.0).write(tmp_path / "phases.jsonl")
 
-    axes = plot_phases(read_phases(tmp_path)).axes[1]
+    axes = draw_phases(read_phases(tmp_path)).axes[1]
 
     _, edges, _ = steps_of(axes)["network"].get_data()
     assert len(edges) == 335
@@ -309,7 +309,7 @@ def test_of_very_many_windows_neighbours_are_drawn_together(tmp_path: Path) -> N
 
 
 def test_the_parts_of_a_measured_batch_are_drawn_in_their_order() -> None:
-    axes = plot_phases(read_phases(SAMPLE)).axes[2]
+    axes = draw_phases(read_phases(SAMPLE)).axes[2]
 
     assert list(bars_of(axes)) == [
         "forward", "backward", "update", "metric",
@@ -321,14 +321,14 @@ def test_the_parts_of_a_measured_batch_are_drawn_in_their_order() -> None:
 def test_without_a_measured_batch_there_is_no_such_panel(tmp_path: Path) -> None:
     Simulated().run(epochs=1, compute=1.0).write(tmp_path / "phases.jsonl")
 
-    assert len(plot_phases(read_phases(tmp_path)).axes) == 2
+    assert len(draw_phases(read_phases(tmp_path)).axes) == 2
 
 
 def test_an_epoch_that_was_cut_is_drawn_as_far_as_it_came(tmp_path: Path) -> None:
     lines = Simulated().run(epochs=2, compute=1.0).lines
     (tmp_path / "phases.jsonl").write_text("".join(lines[:9]))
 
-    axes = plot_phases(read_phases(tmp_path)).axes[0]
+    axes = draw_phases(read_phases(tmp_path)).axes[0]
 
     assert [bar.get_height() for bar in bars_of(axes)["network"]] == [6.0, 3.0]
 
@@ -338,11 +338,11 @@ def test_the_last_fit_is_drawn_or_the_one_asked_for(tmp_path: Path) -> None:
     (tmp_path / "phases.jsonl").write_text("".join(lines))
     log = read_phases(tmp_path)
 
-    assert len(bars_of(plot_phases(log).axes[0])["data"]) == 2
-    assert len(bars_of(plot_phases(log, 0).axes[0])["data"]) == 1
-    assert plot_phases(log, 0).get_suptitle() == f"{tmp_path.name} (fit 0 of 2)"
+    assert len(bars_of(draw_phases(log).axes[0])["data"]) == 2
+    assert len(bars_of(draw_phases(log, 0).axes[0])["data"]) == 1
+    assert draw_phases(log, 0).get_suptitle() == f"{tmp_path.name} (fit 0 of 2)"
     with pytest.raises(SettingError, match="no fit 2: there are 2"):
-        plot_phases(log, 2)
+        draw_phases(log, 2)
 
 
 def test_what_records_do_not_say_in_numbers_is_not_drawn(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_what_records_do_not_say_in_numbers_is_not_drawn(tmp_path: Path) -> None
     of_first[0]["part"] = "\ud800"
     simulated.write(tmp_path / "phases.jsonl")
 
-    figure = plot_phases(read_phases(tmp_path))
+    figure = draw_phases(read_phases(tmp_path))
 
     assert len(bars_of(figure.axes[0])["network"]) == 2
     assert len(figure.axes) == 2
@@ -376,7 +376,7 @@ def test_a_fit_without_a_batch_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "phases.jsonl").write_text(Simulated().run(epochs=0).lines[0])
 
     with pytest.raises(NoRecordsError, match="has no batch to draw"):
-        plot_phases(read_phases(tmp_path))
+        draw_phases(read_phases(tmp_path))
 
 
 def test_plot_draws_the_phases_beside_them(fitlog: Fitlog, tmp_path: Path) -> None:

@@ -89,33 +89,44 @@ def test_every_public_name_is_documented() -> None:
             "dialects",
             "phases",
             "plot",
+            "report",
+            "serve",
             "watch",
             "compare",
             "check",
             "bench",
+            "index",
+            "query",
         ),
         *(f"history {part}" for part in ("add", "show", "accept", "prune", "export")),
     ],
 )
 def test_every_option_is_documented(command: str) -> None:
     pages = {
-        "run": "running",
+        "run": "running distributed",
         "parse": "reading",
         "doctor": "reading",
         "dialects": "reading",
         "phases": "phases",
         "plot": "plotting",
+        "report": "report",
+        "serve": "report",
         "watch": "watching",
         "compare": "comparing",
         "check": "gate",
         "bench": "bench",
+        "index": "archive",
+        "query": "querying",
         "history": "history",
     }
     fitlog_command = Path(sysconfig.get_path("scripts")) / "fitlog"
     done = subprocess.run(
         [fitlog_command, *command.split(), "--help"], capture_output=True, text=True, check=True
     )
-    page = (PROJECT / "docs" / f"{pages[command.split()[0]]}.md").read_text("utf-8")
+    page = "".join(
+        (PROJECT / "docs" / f"{name}.md").read_text("utf-8")
+        for name in pages[command.split()[0]].split()
+    )
 
     options = set(re.findall(r"--[a-z-]+", done.stdout)) - {"--help"}
     assert len(options) >= 1

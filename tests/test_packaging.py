@@ -112,7 +112,8 @@ def test_the_extras_are_those_that_the_readme_names() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
     assert set(project["optional-dependencies"]) == {
-        *("mxnet", "gpu", "parquet", "zstd", "tensorboard", "mlflow", "wandb", "dev"),
+        *("mxnet", "gpu", "parquet", "zstd", "tensorboard", "mlflow", "wandb", "report", "docs"),
+        *("terminal", "archive", "s3", "dask", "dev"),
     }
     for extra in project["optional-dependencies"]:
         assert f"`{extra}`" in (PROJECT / "README.md").read_text()

@@ -20,16 +20,34 @@ from fitlog.cli.benching import bench
 from fitlog.cli.comparing import compare
 from fitlog.cli.exporting import export
 from fitlog.cli.history import history
+from fitlog.cli.indexing import index
 from fitlog.cli.judging import check
+from fitlog.cli.querying import query
 from fitlog.cli.reading import dialects, doctor, parse
+from fitlog.cli.reporting import report
 from fitlog.cli.running import run
 from fitlog.cli.scripts import RunCommand
+from fitlog.cli.serving import serve
 from fitlog.cli.showing import phases, plot
 from fitlog.cli.watching import watch
-from fitlog.endings import user_errors
+from fitlog.endings import BAD_INPUT, user_errors
 
 app.command(cls=RunCommand)(run)
-for command in (parse, doctor, dialects, phases, plot, watch, export, compare, bench):
+for command in (
+    parse,
+    doctor,
+    dialects,
+    phases,
+    plot,
+    report,
+    serve,
+    watch,
+    export,
+    compare,
+    bench,
+    index,
+    query,
+):
     app.command(cls=Command)(command)
 app.command(cls=CheckCommand)(check)
 app.add_typer(history, name="history")
@@ -40,7 +58,12 @@ def main() -> None:
     sys.stdout = _stream(sys.stdout)
     sys.stderr = _stream(sys.stderr, unfailing=True)
     try:
-        app()
+        app(prog_name="fitlog")  # also of `python -m fitlog`, whose completion is that of fitlog
+    except SystemExit as end:
+        # Of a shell that typer knows no completion for; 1 is a regression here.
+        if end.code == 1 and sys.argv[1:2] in (["--install-completion"], ["--show-completion"]):
+            raise SystemExit(BAD_INPUT) from None
+        raise
     except OSError as error:  # of the help's output; a command has dealt with its own
         try:
             with user_errors():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from fitlog.cli.completing import complete_dialect
+
 if TYPE_CHECKING:
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -18,7 +20,6 @@ app = typer.Typer(
     name="fitlog",
     help="Run, read, plot and judge trainings with MXNet's Module.fit.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich's help costs more time than most commands
 )
@@ -44,6 +45,16 @@ class Command(TyperCommand):
 Logs = Annotated[
     list[str],
     typer.Argument(metavar="LOG...", help="Log files, folders or globs, or - for standard input."),
+]
+
+DialectName = Annotated[
+    str | None,
+    typer.Option(autocompletion=complete_dialect, help="Read lines of this dialect only."),
+]
+
+Where = Annotated[
+    str | None,
+    typer.Option(metavar="CONDITION", help="Of an archive, which runs: \"network = 'lenet'\"."),
 ]
 
 DialectFile = Annotated[
@@ -73,16 +84,18 @@ def given_options(context: typer.Context, *, besides: Sequence[str]) -> list[str
     ]
 
 
-def read_one(source: Source, dialect_file: Path | None = None) -> RunLog:
-    """A log that holds a record, with a bar for those who wait.
+def read_one(source: Source | RunLog, dialect_file: Path | None = None) -> RunLog:
+    """A log that holds a record, with a bar for those who wait; one that is read is that already.
 
     Raises:
         LogError: it cannot be read, or holds none.
     """
     from fitlog.progress import shown_reading
     from fitlog.streams import no_records
-    from fitlog.tables import read_log
+    from fitlog.tables import RunLog, read_log
 
+    if isinstance(source, RunLog):
+        return source
     with shown_reading([source]) as progress:
         log = read_log(source, dialect_file=dialect_file, progress=progress)
     if not log.has_records:
@@ -99,7 +112,7 @@ def require_one_stdin(logs: list[str]) -> None:
         raise SettingError("- is named twice: standard input can be read only once")
 
 
-def require_other_file(target: Path, logs: Sequence[Source]) -> None:
+def require_other_file(target: Path, logs: Sequence[Source | RunLog]) -> None:
     """Raise where the file to be written is one of those read, by whatever name."""
     from fitlog.errors import OutputError
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
+from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
@@ -33,7 +34,11 @@ def bench(
         typer.Option(metavar="TIME", help="Begin no run that would end later: 90s, 30m or 2h."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="pace, throughput, time_cost, or one such as validation-accuracy.")
+        str,
+        typer.Option(
+            autocompletion=complete_measure,
+            help="pace, throughput, time_cost, or one such as validation-accuracy.",
+        ),
     ] = "pace",
     better: Annotated[
         str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from fitlog.choices import ComparisonFormat
-from fitlog.cli.app import require_one_stdin, require_other_file
+from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.cli.completing import complete_metric
 from fitlog.endings import user_errors
 
 
@@ -23,7 +24,10 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="The metric whose rise is timed.  [default: validated accuracy]"),
+        typer.Option(
+            autocompletion=complete_metric,
+            help="The metric whose rise is timed.  [default: validated accuracy]",
+        ),
     ] = None,
     target: Annotated[
         float | None,
@@ -40,6 +44,7 @@ def compare(
         Path | None,
         typer.Option("--plot", help="Draw the runs over each other: .png, .svg or .pdf."),
     ] = None,
+    where: Where = None,
     form: Annotated[ComparisonFormat, typer.Option("--format")] = ComparisonFormat.TEXT,
 ) -> None:
     """Compare runs: settings that differ, throughput, time to accuracy, metrics, phases.
@@ -47,26 +52,32 @@ def compare(
     It judges nothing, and ends with 0 whatever differs; `fitlog check` is for that.
     """
     with user_errors():
-        from fitlog.compare import compare as compare_runs
+        from fitlog.chosen import choose_runs
         from fitlog.compare_formats import format_comparison
+        from fitlog.comparing import MOST_COMPARED
+        from fitlog.comparing import compare as compare_runs
         from fitlog.options import directions
         from fitlog.which_run import find_runs
 
         named = [*logs, *([] if baseline is None else [baseline])]
         require_one_stdin(logs if baseline in logs else named)
+        chosen = choose_runs(logs, where, most=MOST_COMPARED)
         if picture is not None:
-            files = [log for log in find_runs(named) if isinstance(log, (str, Path))]
+            files = [
+                log
+                for log in find_runs([*chosen, *named[len(logs) :]])
+                if isinstance(log, (str, Path))
+            ]
             require_other_file(picture, files)
         comparison = compare_runs(
-            *logs,
+            *chosen,
             baseline=baseline,
             metric=metric,
             target=target,
             better=directions("--better", better or []),
         )
         if picture is not None:
-            from fitlog.compare_plots import plot_comparison
-            from fitlog.plots import save_figure
+            from fitlog.plots import draw_comparison, save_figure
 
-            save_figure(plot_comparison(comparison), picture)
+            save_figure(draw_comparison(comparison), picture)
         typer.echo(format_comparison(comparison, form.value), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import ExportTarget
-from fitlog.cli.app import DialectFile, Logs, require_one_stdin, require_other_file
+from fitlog.cli.app import DialectFile, DialectName, Logs, require_one_stdin, require_other_file
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def export(
             " file.",
         ),
     ],
-    dialect: Annotated[str | None, typer.Option(help="Read lines of this dialect only.")] = None,
+    dialect: DialectName = None,
     dialect_file: DialectFile = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as the log grows, until Ctrl-C.")

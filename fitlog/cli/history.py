@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fitlog.cli.app import Logs, require_one_stdin, require_other_file
+from fitlog.cli.app import Logs, Where, require_one_stdin, require_other_file
+from fitlog.cli.completing import complete_measure
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ history = typer.Typer(
 )
 
 LedgerFile = Annotated[Path, typer.Argument(metavar="LEDGER", help="The file, one run a line.")]
-Metric = Annotated[str, typer.Option(help="pace, throughput, time_cost, or a metric of epochs.")]
+Metric = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete_measure,
+        help="pace, throughput, time_cost, or a metric of epochs.",
+    ),
+]
 Better = Annotated[
     str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
 ]
@@ -41,17 +48,19 @@ def add(
         str, typer.Option(metavar="auto|N", help="Windows to drop from each run.")
     ] = "auto",
     note: Annotated[str, typer.Option(help="Anything to be remembered of these runs.")] = "",
+    where: Where = None,
 ) -> None:
     """Add runs to the ledger, in the order given."""
     with user_errors():
         from datetime import UTC, datetime
 
+        from fitlog.chosen import choose_runs
+        from fitlog.fingerprint import BARE
         from fitlog.ledger import add_entries, read_ledger
         from fitlog.options import number_of_windows
         from fitlog.past import make_entry
         from fitlog.printable import printable
         from fitlog.readings import read_run
-        from fitlog.run_folder import RECORD
         from fitlog.which_run import find_every_run
 
         require_one_stdin(logs)
@@ -63,14 +72,14 @@ def add(
                 warm_up=number_of_windows(warmup),
                 note=note,
             )
-            for source in find_every_run(logs)
+            for source in find_every_run(choose_runs(logs, where))
         ]
         add_entries(ledger, entries)
         for entry in entries:
             typer.echo(printable(f"added run {entry.id}: {entry.log}"))
             if "pace" not in entry.measures:
                 typer.echo("  it holds no speeds: only metrics and times can be judged by it")
-            if entry.like_source != RECORD:
+            if entry.like_source == BARE:
                 typer.echo("  no run.json tells where it ran: this machine is assumed")
         _say_doubts(read_ledger(ledger))
 
@@ -107,10 +116,9 @@ def show(
         text = "\n\n".join(format_timeline(timeline) for timeline in timelines)
         typer.echo("\n".join([text, *map(printable, held.doubts)]))
         if plot is not None:
-            from fitlog.history_plot import plot_timeline
-            from fitlog.plots import save_figure
+            from fitlog.plots import draw_history, save_figure
 
-            save_figure(plot_timeline(only_timeline(timelines)), plot)
+            save_figure(draw_history(only_timeline(timelines)), plot)
             typer.echo(f"wrote {printable(str(plot))}")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
-from fitlog.cli.app import require_one_stdin
+from fitlog.cli.app import Where, require_one_stdin
+from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
 
@@ -23,11 +23,18 @@ def check(
         typer.Option(metavar="LOG...", help="The runs to compare with, likewise."),
     ] = None,
     history: Annotated[
-        Path | None,
-        typer.Option(metavar="LEDGER", help="The past runs to compare with (fitlog history)."),
+        str | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="The past runs to compare with: a ledger (fitlog history), or an archive.",
+        ),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="pace, throughput, time_cost, or one such as validation-accuracy.")
+        str,
+        typer.Option(
+            autocompletion=complete_measure,
+            help="pace, throughput, time_cost, or one such as validation-accuracy.",
+        ),
     ] = "pace",
     better: Annotated[
         str | None, typer.Option(metavar="higher|lower", help="If the metric's name does not tell.")
@@ -48,6 +55,7 @@ def check(
         list[str] | None,
         typer.Option(metavar="NAME", help="Compare although this setting or part differs."),
     ] = None,
+    where: Where = None,
     inconclusive: Annotated[
         Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
     ] = Undecided.FAIL,
@@ -59,20 +67,28 @@ def check(
     (inconclusive).
     """
     with user_errors() as outcome, errors_written(form, metric):
+        from fitlog.chosen import choose_history, choose_runs, is_archive
         from fitlog.gate import check as check_runs
         from fitlog.options import fraction, number_of_windows
 
         require_one_stdin([*candidates, *(baseline or [])])
+        warm_up = number_of_windows(warmup)
+        old = baseline or []
+        of_history = None if any(map(is_archive, [*candidates, *old])) else where
         judgement = check_runs(
-            candidates,
-            baseline=baseline or [],
-            history=history,
+            choose_runs(candidates, where, others=[*old, history]),
+            baseline=choose_runs(old, where, others=[*candidates, history]),
+            history=(
+                None
+                if history is None
+                else choose_history(history, of_history, series=series, warm_up=warm_up)
+            ),
             metric=metric,
             better=better,
             tolerance=fraction("--tolerance", tolerance),
             min_effect=fraction("--min-effect", min_effect),
             alpha=fraction("--alpha", alpha) if alpha is not None else None,
-            warm_up=number_of_windows(warmup),
+            warm_up=warm_up,
             series=series,
             ignore=ignore or (),
         )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fitlog.choices import ReportFormat, Table, TableFormat
-from fitlog.cli.app import DialectFile, Logs, read_one, require_one_stdin, require_other_file
+from fitlog.cli.app import (
+    DialectFile,
+    DialectName,
+    Logs,
+    read_one,
+    require_one_stdin,
+    require_other_file,
+)
+from fitlog.cli.completing import complete_dialect
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ def parse(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
     ] = None,
-    dialect: Annotated[str | None, typer.Option(help="Read lines of this dialect only.")] = None,
+    dialect: DialectName = None,
     dialect_file: DialectFile = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as the log grows, until Ctrl-C; as CSV.")
@@ -112,7 +120,12 @@ def dialects(
         str | None, typer.Argument(metavar="[LOG]", help="Say whose lines this log holds.")
     ] = None,
     rules: Annotated[
-        str | None, typer.Option(metavar="DIALECT", help="List this dialect's lines instead.")
+        str | None,
+        typer.Option(
+            metavar="DIALECT",
+            autocompletion=complete_dialect,
+            help="List this dialect's lines instead.",
+        ),
     ] = None,
     dialect_file: DialectFile = None,
 ) -> None:

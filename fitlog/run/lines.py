@@ -67,8 +67,6 @@ class LineWriter:
         self._epoch_tic = self._window_tic = 0.0
         self._window, self._whole = _Means(), _Means()
         self._known_names: set[str] = set()
-        self._speeds: list[float] = []
-        self._values: dict[tuple[str, str], list[tuple[int, float]]] = {}
         self._is_open = True
         self._outputs = [open_output(output, arguments) for output in outputs]
 
@@ -196,7 +194,6 @@ class LineWriter:
         said = _window_records(epoch, start, nbatch, samples_per_sec, values)
         self._window.reset()
         self._write(said)
-        self._speeds.append(samples_per_sec)
 
     def _end_training(self) -> None:
         """The epoch's training is over, if one is under way."""
@@ -210,7 +207,6 @@ class LineWriter:
     def _write_values(self, epoch: int, split: Split, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             self._write([Metric(epoch=epoch, split=split, scope="epoch", metric=name, value=value)])
-            self._values.setdefault((split, name), []).append((epoch, value))
 
     def _write(self, said: list[Record]) -> None:
         line = format_line(said)
@@ -245,14 +241,11 @@ class LineWriter:
             status = "interrupted"
         elif error is not None:
             status, text = "failed", f"{type(error).__name__}: {error}"
-        from fitlog.run.results import summarize_results
-
-        results = summarize_results(self._values, self._speeds)
         with contextlib.ExitStack() as stack:
             if error is not None:  # what went wrong first is what the caller must see
                 stack.enter_context(contextlib.suppress(OutputError))
             for output in self._outputs:
-                stack.callback(output.close, status, text, results)
+                stack.callback(output.close, status, text)
 
 
 class _Means:

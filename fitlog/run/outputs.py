@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, TextIO
 
 from fitlog.errors import OutputError, SettingError
 from fitlog.run.record import begin_record, end_record, write_record
+from fitlog.run.results import find_results
 from fitlog.run_folder import RECORD, RUN_LOG
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -34,7 +35,7 @@ class Output(Protocol):
     def write(self, line: str) -> None:
         """Write one line, given without its end, so that a reader sees it at once."""
 
-    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
+    def close(self, status: str, error: str | None) -> None:
         """The run is over."""
 
 
@@ -71,7 +72,7 @@ class _File:
         except OSError as error:
             raise OutputError(f"cannot write to {self._name}: {error.strerror}") from error
 
-    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
+    def close(self, status: str, error: str | None) -> None:
         pass
 
 
@@ -84,7 +85,7 @@ class _Logger:
     def write(self, line: str) -> None:
         self._logger.info(line)
 
-    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
+    def close(self, status: str, error: str | None) -> None:
         pass
 
 
@@ -119,10 +120,11 @@ class _Folder:
     def write(self, line: str) -> None:
         self._log.write(line)
 
-    def close(self, status: str, error: str | None, results: Mapping[str, Any]) -> None:
+    def close(self, status: str, error: str | None) -> None:
         with contextlib.suppress(OSError):  # each line was flushed: what fails here has been told
             self._file.close()
-        self._record.update(status=status, error=error, results=dict(results))
+        results = find_results(self._path.with_name(RUN_LOG))
+        self._record.update(status=status, error=error, results=results)
         end_record(self._record, self._start)
         self._write_record()
 

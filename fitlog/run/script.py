@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.errors import FitlogError, TrainingError
+from fitlog.errors import TrainingError
 from fitlog.run.capture import Ending, run_captured
 from fitlog.run.folders import check_name, new_folder
 from fitlog.run.record import begin_record, end_record, write_record
+from fitlog.run.results import find_results
 from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG
 
 _HOOK: Final = Path(__file__).parent / "hook"
@@ -111,7 +112,7 @@ def _run(
     end_record(record, start)
     write_record(folder / RECORD, record)
     if ending.log_error is None:
-        record["results"] = _results(folder / RUN_LOG)
+        record["results"] = find_results(folder / RUN_LOG)
         write_record(folder / RECORD, record)
     elif ending.shell_code == 0:
         raise TrainingError(record["error"])
@@ -155,14 +156,3 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _results(log: Path) -> dict[str, Any]:
-    """What the log says in a few figures; empty where it says nothing that can be read."""
-    from fitlog.run.results import read_results
-
-    try:
-        results = read_results(log)
-    except FitlogError:  # not even text, and that is fine
-        return {}
-    return results if results["metrics"] or results["windows"] else {}

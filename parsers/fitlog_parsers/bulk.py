@@ -36,8 +36,9 @@ class BulkReader:
     """Feed it the pieces of one log as they come, then close it; `columns` takes in what is read.
 
     `lines` counts the lines seen, `dialect_lines` those with a record by dialect, `has_nul` says
-    whether a NUL byte was met (a binary file, or a hole that a crash left), `nodes` are what is
-    remembered of each rank. The readers of many logs should have one `engine`.
+    whether a NUL byte was met (a binary file, or a hole that a crash left). What is remembered
+    of the lines is in `scanner`, `clock` and, of each rank, `nodes`. The readers of many logs
+    should have one `engine`.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class BulkReader:
         self.has_nul = False
         self._columns = columns
         self._file = columns.file
-        self._scanner = Scanner(dialects)
+        self.scanner = Scanner(dialects)
         self._buffer = LineBuffer()
         self._engine = engine or Engine(dialects)
-        self._clock = LineClock()
+        self.clock = LineClock()
         self.nodes: dict[int, NodeState] = {}
         self._items: list[Item] = []
         self._times = np.zeros(0, dtype="i8")
@@ -62,12 +63,27 @@ class BulkReader:
     @property
     def dialect_lines(self) -> Counter[str]:
         """The lines with a record, by dialect."""
-        return self._scanner.dialect_lines
+        return self.scanner.dialect_lines
 
     @property
     def rule_uses(self) -> Counter[tuple[str, str]]:
         """How often each rule was used, by dialect and rule."""
-        return self._scanner.rule_uses
+        return self.scanner.rule_uses
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no line that was read waits for later ones, and no heading for those below it."""
+        waits = bool(self._blocks or self._items or self.clock.findings or self.clock.settled)
+        return not waits and self.scanner.heading is None and self.waiting_bytes is not None
+
+    @property
+    def waiting_bytes(self) -> int | None:
+        """The bytes of the line that is not complete; None where these are not those of the log."""
+        return self._buffer.waiting_bytes
+
+    def skip_beginning(self) -> None:
+        """What is fed does not begin the log."""
+        self._buffer.skip_beginning()
 
     def feed(self, data: bytes) -> None:
         """Read a piece of the log, of any length; a megabyte is a good one."""
@@ -81,14 +97,14 @@ class BulkReader:
             self._read(chunk)
         if rest.data:
             self._read(rest, ended=False)
-        self._clock.close(self.lines)
+        self.clock.close(self.lines)
         self._settle_times()
         self.close_nodes()
         self._flush()
 
     def take_items(self) -> list[Item]:
         """The log is read to its end: what the rules found in it."""
-        self._clock.close(self.lines)
+        self.clock.close(self.lines)
         self._settle_times()
         return self._items
 
@@ -122,7 +138,7 @@ class BulkReader:
     def _read_as_planned(self, data: bytes) -> None:
         engine, begin = self._engine, 0
         while begin < len(data):
-            heading = self._scanner.heading
+            heading = self.scanner.heading
             if heading and heading.rule.stays:
                 self._read_by_rules(data[begin:], ended=True)
                 return
@@ -162,7 +178,7 @@ class BulkReader:
         the rules: other lines, and prefixes that no template fits. `ended` is False where the last
         line has no end.
         """
-        scanner, begins, accepted = self._scanner, look.begins, look.canonical.accepted
+        scanner, begins, accepted = self.scanner, look.begins, look.canonical.accepted
         self._times = begins.time[first:last]
         todo = look.worth_a_look(first, last)
         i, at = first - 1, 0
@@ -180,25 +196,25 @@ class BulkReader:
                 continue
             scanner.pass_canonical(look.line(i))
             if not begins.known[i]:
-                time, node = self._clock.read(number, decode(look.prefix(i)))
+                time, node = self.clock.read(number, decode(look.prefix(i)))
                 begins.time[i], begins.node[i] = time, node
                 self._settle_times()
         self.lines += last - first
         self._count(look, first, last)
 
     def _scan(self, number: int, raw: bytes, at: int, *, ended: bool) -> None:
-        for found in self._scanner.scan(number, raw, ended=ended):
+        for found in self.scanner.scan(number, raw, ended=ended):
             if not isinstance(found, Found):
                 self._columns.add(found)
                 continue
-            time, rank = self._clock.read(number, found.before)
+            time, rank = self.clock.read(number, found.before)
             self._settle_times()
             node = rank if found.node is None else found.node
             self._items.append(Item(at, time, node, found.records))
 
     def _settle_times(self) -> None:
         """When the file has told what its stamps mean, all times read so far are settled."""
-        clock = self._clock
+        clock = self.clock
         for finding in clock.findings:
             self._columns.add(finding)
         clock.findings.clear()
@@ -213,7 +229,7 @@ class BulkReader:
     def _count(self, look: Look, first: int, last: int) -> None:
         speeds, kinds = look.counted(first, last)
         times = int((kinds == TIME_COST).sum())
-        scanner, name = self._scanner, MODULE.name
+        scanner, name = self.scanner, MODULE.name
         for rule, count in (
             (SPEED, speeds),
             (EPOCH_METRIC, len(kinds) - times),
@@ -231,7 +247,7 @@ class BulkReader:
         self._flush()
 
     def _flush(self) -> None:
-        self._clock.give_up(self.lines)
+        self.clock.give_up(self.lines)
         self._settle_times()
         for node in self.nodes.values():
             settle(node.tracker.give_up(self.lines))

@@ -154,9 +154,10 @@ class Columns:
 
     `file` is the index of the one that entries come from, -1 before the first. `unparsed` and
     `findings` pair an index into `files` with the entry. Of the files that have ended, `lines`
-    counts all lines, `dialect_lines` those with a record by dialect; `rule_uses` counts for each
-    how often each rule was used, by dialect and rule. What `BulkReader` adds lies in `pieces` until
-    `rows.collect` turns the columns of `speed` and `metrics` into numpy arrays.
+    counts all lines, `dialect_lines` those with a record by dialect; of each file, `file_lines` and
+    `file_dialects` count the same, and `rule_uses` how often each rule was used, by dialect and
+    rule. What `BulkReader` adds lies in `pieces` until `rows.collect` turns the columns of `speed`
+    and `metrics` into numpy arrays.
     """
 
     def __init__(self) -> None:
@@ -171,6 +172,8 @@ class Columns:
         self.lines = 0
         self.dialect_lines: Counter[str] = Counter()
         self.rule_uses: list[Counter[tuple[str, str]]] = []
+        self.file_lines: list[int] = []
+        self.file_dialects: list[Counter[str]] = []
         self._first_finding = 0
 
     def begin_file(self, name: str) -> None:
@@ -183,6 +186,8 @@ class Columns:
         self.lines += reader.lines
         self.dialect_lines.update(reader.dialect_lines)
         self.rule_uses.append(reader.rule_uses)
+        self.file_lines.append(reader.lines)
+        self.file_dialects.append(reader.dialect_lines)
         self.findings[self._first_finding :] = sorted(
             self.findings[self._first_finding :],
             key=lambda found: (found[0], found[1].line, found[1].code, found[1].text),
@@ -192,12 +197,13 @@ class Columns:
     def take(self) -> Columns:
         """The rows so far, as columns of their own; none stay here.
 
-        `files`, `dialect_lines`, `rule_uses` and the metrics' codes are shared, and go on growing
+        `files`, what is counted of each and the metrics' codes are shared, and go on growing
         in what was taken; `lines` counts the lines of the files that had ended by then.
         """
         taken = Columns()
         taken.files, taken.lines = self.files, self.lines
         taken.dialect_lines, taken.rule_uses = self.dialect_lines, self.rule_uses
+        taken.file_lines, taken.file_dialects = self.file_lines, self.file_dialects
         taken.metrics.codes = self.metrics.codes
         for name in ("speed", "metrics", "events", "unparsed", "findings", "pieces"):
             empty = getattr(taken, name)

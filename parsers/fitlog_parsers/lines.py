@@ -41,6 +41,16 @@ class LineBuffer:
         self._too_long = False
         self._dropped_nul = False
 
+    @property
+    def waiting_bytes(self) -> int | None:
+        """The bytes of the line that is not complete; None where these are not those of the log."""
+        is_plain = self._transcoder.is_plain and not self._too_long
+        return self._rest_bytes if is_plain else None
+
+    def skip_beginning(self) -> None:
+        """What is fed does not begin a log."""
+        self._transcoder.skip_beginning()
+
     def feed(self, data: bytes) -> list[Chunk]:
         """The lines that `data` completes."""
         return self._cut(self._transcoder.decode(data))
@@ -94,6 +104,13 @@ class _Transcoder:
         self._head = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self._decided = False
+
+    @property
+    def is_plain(self) -> bool:
+        return self._decided and self._decoder is None
+
+    def skip_beginning(self) -> None:
+        self._decided = True
 
     def decode(self, data: bytes, *, final: bool = False) -> bytes:
         if not self._decided:

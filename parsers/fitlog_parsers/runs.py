@@ -32,7 +32,9 @@ _BATCHES_TO_INTERLEAVE: Final = 2
 PATIENCE_LINES: Final = 20_000
 
 
-class _Stage(enum.Enum):
+class Stage(enum.Enum):
+    """How far an epoch has come."""
+
     TRAINING = enum.auto()
     CLOSED = enum.auto()
     VALIDATED = enum.auto()
@@ -53,6 +55,11 @@ class RunTracker:
         self._saw_validation = False
         self._told_repeated = self._interleaved = False
         self._forget()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether stretches wait for later ones."""
+        return bool(self._held or self._waiting or self._out or self.findings)
 
     def add(self, stretch: Stretch) -> list[Placed]:
         """What `stretch` settles, in order: itself, later, or stretches held before it."""
@@ -106,13 +113,13 @@ class RunTracker:
 
     def _begin_epoch(self, epoch: int | None) -> None:
         self._epoch = epoch
-        self._stage = _Stage.TRAINING
+        self._stage = Stage.TRAINING
         self._batch_end = -1
         self._steps_back = 0
         self._closing: dict[str, float] = {}
 
     def _is_ambiguous(self, stretch: Stretch) -> bool:
-        if self._stage is not _Stage.CLOSED or self._interleaved or stretch.windows is None:
+        if self._stage is not Stage.CLOSED or self._interleaved or stretch.windows is None:
             return False
         first = stretch.windows[0]
         if first.samples_per_sec is None or stretch.epoch is None or stretch.epoch != self._epoch:
@@ -255,18 +262,18 @@ class RunTracker:
         if windows is not None:
             # Where training goes on, a checkpoint within the epoch was validated.
             goes_on = 0 <= self._batch_end < windows[0].batch_end
-            if self._stage is _Stage.VALIDATED and not goes_on:
+            if self._stage is Stage.VALIDATED and not goes_on:
                 return f"epoch {epoch} trains again after it was validated"
-            if self._stage is _Stage.TRAINING and windows[0].batch_end < self._batch_end:
+            if self._stage is Stage.TRAINING and windows[0].batch_end < self._batch_end:
                 return self._why_step_back(stretch, windows[0].batch_end)
             # No evaluation reports metrics alone.
             is_bare = windows[0].samples_per_sec is None
-            if self._stage is _Stage.CLOSED and is_bare and not goes_on and self._batch_end >= 0:
+            if self._stage is Stage.CLOSED and is_bare and not goes_on and self._batch_end >= 0:
                 return f"epoch {epoch} trains again after its end"
             return ""
         for name, value in stretch.values:
             # Two handlers write the same line twice, before anything else is written.
-            again = self._stage is not _Stage.VALIDATED and _same(self._closing.get(name), value)
+            again = self._stage is not Stage.VALIDATED and _same(self._closing.get(name), value)
             if name in self._closing and not again:
                 return f"epoch {epoch} ends a second time"
         return ""
@@ -291,14 +298,14 @@ class RunTracker:
                 self._first_batch = stretch.windows[0].batch_end
             self._batch_end = stretch.windows[1].batch_end
             # Where training goes on, `Train-` lines before were reports and did not end the epoch.
-            self._stage = _Stage.TRAINING
+            self._stage = Stage.TRAINING
             self._closing.clear()
         elif stretch.kind is Kind.CLOSING:
             self._closing.update(stretch.values)
-            if self._stage is _Stage.TRAINING:
-                self._stage = _Stage.CLOSED
+            if self._stage is Stage.TRAINING:
+                self._stage = Stage.CLOSED
         elif stretch.kind is Kind.VALIDATION:
-            self._stage = _Stage.VALIDATED
+            self._stage = Stage.VALIDATED
             self._saw_validation = True
 
 

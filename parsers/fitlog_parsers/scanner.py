@@ -109,7 +109,8 @@ class Scanner:
     """Reads lines in order.
 
     `heading` is the line whose rules for the lines below are in force, `rule_uses` counts how often
-    each rule was used, by dialect and rule, `dialect_lines` the lines with a record by dialect.
+    each rule was used, by dialect and rule, `dialect_lines` the lines with a record by dialect,
+    `crash_line` is that of the last exception.
     """
 
     def __init__(self, dialects: tuple[Dialect, ...]) -> None:
@@ -117,7 +118,7 @@ class Scanner:
         self.rule_uses: Counter[tuple[str, str]] = Counter()
         self.dialect_lines: Counter[str] = Counter()
         self._index = index_rules(dialects)
-        self._crash_line = -_ONE_CRASH_LINES
+        self.crash_line = -_ONE_CRASH_LINES
 
     def scan(self, number: int, raw: bytes, *, ended: bool = True) -> list[Scanned]:
         """What line `number` says; `ended` is False for a last line without its end."""
@@ -179,8 +180,8 @@ class Scanner:
 
     def _crash(self, number: int) -> list[Scanned]:
         """What is to be said of a traceback; one that another one follows is said once."""
-        is_new = number - self._crash_line >= _ONE_CRASH_LINES
-        self._crash_line = number
+        is_new = number - self.crash_line >= _ONE_CRASH_LINES
+        self.crash_line = number
         text = "an exception was printed: see the log"
         return [Finding(code="traceback", line=number, text=text)] if is_new else []
 

@@ -29,6 +29,7 @@ Better = Literal["higher", "lower"]
 
 SPLITS: Final = ("validation", "train")
 _LABELS: Final = string.ascii_uppercase
+MOST_COMPARED: Final = len(_LABELS)
 
 
 def compare(
@@ -123,8 +124,8 @@ def _in_order(
             raise SettingError(f"{name!s} is named twice: a run does not differ from itself")
     if len(found) < 2:
         raise SettingError("one run alone cannot be compared: name another log, or a baseline")
-    if len(found) > len(_LABELS):
-        raise SettingError(f"{len(found)} runs are too many: {len(_LABELS)} can be told apart")
+    if len(found) > MOST_COMPARED:
+        raise SettingError(f"{len(found)} runs are too many: {MOST_COMPARED} can be told apart")
     return found
 
 

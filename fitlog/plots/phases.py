@@ -7,12 +7,12 @@ cannot tell which of the network's work took the time, and eleven colours nobody
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.curves import BLUE, COLORS, VERMILLION
 from fitlog.errors import NoRecordsError, SettingError
 from fitlog.phase_records import MEASURED
-from fitlog.plots import INK, MUTED, STYLE
+from fitlog.plots.themes import THEMES, headline, new_figure, note, styled
+from fitlog.plots.view import View
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
@@ -32,32 +32,74 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "checkpoint": ("checkpoint",),
     "other": ("reset", "other"),
 }
-_GREEN, _PURPLE, _ORANGE, _SKY, _GREY = COLORS[2], COLORS[3], COLORS[4], COLORS[5], COLORS[7]
+_INK: Final = THEMES["light"].ink
+# The same on light and dark, for they lie beside each other rather than on the paper.
+_BLUE, _VERMILLION, _GREEN, _PURPLE, _ORANGE, _SKY, _, _GREY = THEMES["light"].colors
 _PALE, _NAVY = "#A9CFE8", "#003F63"
-_COLORS: Final = dict(zip(GROUPS, (BLUE, VERMILLION, _ORANGE, _GREEN, _PURPLE, _GREY), strict=True))
+GROUP_COLORS: Final = dict(
+    zip(GROUPS, (_BLUE, _VERMILLION, _ORANGE, _GREEN, _PURPLE, _GREY), strict=True)
+)
 # Shades of the network's blue, for all of it is the network's; and the ink that can be read there.
 _PART_COLORS: Final = {
-    "forward": (_SKY, INK),
-    "backward": (BLUE, "white"),
-    "compute": (BLUE, "white"),
+    "forward": (_SKY, _INK),
+    "backward": (_BLUE, "white"),
+    "compute": (_BLUE, "white"),
     "update": (_NAVY, "white"),
-    "metric": (_PALE, INK),
+    "metric": (_PALE, _INK),
 }
 _MOST_GAPPED_EPOCHS: Final = 40
 _MOST_STEPS: Final = 400
 _LEAST_LABELLED: Final = 0.08  # of the bar, to hold a word
 
 
-def plot_phases(log: PhaseLog, fit: int | None = None) -> Figure:
+def plot_phases(
+    log: PhaseLog, ax: Axes | None = None, view: View | None = None, *, fit: int | None = None
+) -> Axes:
+    """What each epoch of one fit took, in seconds, stacked by group of phases.
+
+    `ax` is drawn on as it is styled; None takes a figure of its own. `fit` is its number, the last
+    one by default.
+
+    Raises:
+        NoRecordsError: no batch was recorded.
+        SettingError: there is no such fit.
+    """
+    _, epochs, _ = _choose(log, fit)
+    if ax is not None:
+        plot_epoch_seconds(epochs, ax)
+        return ax
+    with styled((view or View()).style):
+        ax = new_figure(10.0, 4.0).add_subplot()
+        plot_epoch_seconds(epochs, ax)
+    return ax
+
+
+def draw_phases(log: PhaseLog, fit: int | None = None, view: View | None = None) -> Figure:
     """A figure of one fit: an epoch's seconds by phase, its windows' shares, a batch measured.
 
-    `fit` is its number, the last one by default. Raises NoRecordsError where no batch was recorded,
-    SettingError where there is no such fit.
-    """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    `fit` is its number, the last one by default.
 
+    Raises:
+        NoRecordsError: no batch was recorded.
+        SettingError: there is no such fit.
+    """
+    number, epochs, windows = _choose(log, fit)
+    measured = _measured_ms(windows)
+    with styled((view or View()).style):
+        heights = [3.4, 2.2] + [1.0] * bool(measured)
+        figure = new_figure(10.0, sum(heights) + 1.6)
+        axes = figure.subplots(len(heights), 1, height_ratios=heights)
+        plot_epoch_seconds(epochs, axes[0])
+        plot_window_shares(windows, axes[1])
+        if measured:
+            plot_measured(measured, int(windows["measured_batches"].sum()), axes[2])
+        several = f" (fit {number} of {len(log.fits)})" if len(log.fits) > 1 else ""
+        headline(figure, _name(log.name) + several)
+    return figure
+
+
+def _choose(log: PhaseLog, fit: int | None) -> tuple[int, pd.DataFrame, pd.DataFrame]:
+    """The number of the fit, its epochs and its windows."""
     number = len(log.fits) - 1 if fit is None else fit
     if fit is not None and not 0 <= fit < len(log.fits):
         raise SettingError(f"no fit {fit}: there are {len(log.fits)}, counted from 0")
@@ -66,23 +108,7 @@ def plot_phases(log: PhaseLog, fit: int | None = None) -> Figure:
     if windows.empty:
         raise NoRecordsError("has no batch to draw", path=log.name)
     epochs = log.epochs[log.epochs["fit"] == number].dropna(subset="epoch")
-    epochs = _with_cut_epoch(epochs, windows)
-    measured = _measured_ms(windows)
-    with mpl.rc_context(cast(Any, STYLE)):
-        heights = [3.4, 2.2] + [1.0] * bool(measured)
-        layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.06)
-        figure = Figure(figsize=(10.0, sum(heights) + 1.6), layout=layout)
-        axes = figure.subplots(len(heights), 1, height_ratios=heights)
-        plot_epoch_seconds(epochs, axes[0])
-        plot_window_shares(windows, axes[1])
-        if measured:
-            plot_measured(measured, int(windows["measured_batches"].sum()), axes[2])
-        several = f" (fit {number} of {len(log.fits)})" if len(log.fits) > 1 else ""
-        figure.suptitle(
-            _name(log.name) + several, x=0.012, ha="left", fontsize=14, fontweight="bold",
-            color=INK, parse_math=False,
-        )  # fmt: skip
-    return figure
+    return number, _with_cut_epoch(epochs, windows), windows
 
 
 def plot_epoch_seconds(epochs: pd.DataFrame, axes: Axes) -> None:
@@ -94,7 +120,7 @@ def plot_epoch_seconds(epochs: pd.DataFrame, axes: Axes) -> None:
     width = 0.8 if len(x) <= _MOST_GAPPED_EPOCHS else 1.0
     bottom = np.zeros(len(x))
     for group, seconds in _grouped(epochs).items():
-        axes.bar(x, seconds, width, bottom=bottom, color=_COLORS[group], label=group)
+        axes.bar(x, seconds, width, bottom=bottom, color=GROUP_COLORS[group], label=group)
         bottom += seconds
     axes.set_title("Time of each epoch")
     axes.set_xlabel("epoch")
@@ -126,7 +152,7 @@ def plot_window_shares(windows: pd.DataFrame, axes: Axes) -> None:
     bottom = np.zeros(len(starts))
     for group, seconds in sums.items():
         top = bottom + np.divide(100 * seconds, whole, out=np.zeros(len(starts)), where=whole > 0)
-        axes.stairs(top, edges, baseline=bottom, fill=True, color=_COLORS[group], label=group)
+        axes.stairs(top, edges, baseline=bottom, fill=True, color=GROUP_COLORS[group], label=group)
         bottom = top
     axes.set_title("Share of each window")
     axes.set_xlabel("batches since the fit began")
@@ -141,18 +167,16 @@ def plot_measured(milliseconds: dict[str, float], batches: int, axes: Axes) -> N
     left = 0.0
     for part, value in milliseconds.items():
         color, ink = _PART_COLORS[part]
-        axes.barh([0], [value], 0.6, left=left, color=color, edgecolor="white", label=part)
+        axes.barh(
+            [0], [value], 0.6, left=left, color=color, edgecolor=axes.get_facecolor(), label=part
+        )
         if value / whole >= _LEAST_LABELLED:
             label = f"{part}\n{value:.3g} ms"
             axes.text(left + value / 2, 0, label, ha="center", va="center", color=ink, fontsize=9)
         left += value
     axes.set_title("A batch, measured")
-    axes.set_title(
-        f"mean of {batches:,} batches, the engine waited for after each part"
-        if batches > 1
-        else "one batch, the engine waited for after each part",
-        loc="right", fontsize=9.5, fontweight="normal", color=MUTED,
-    )  # fmt: skip
+    several = f"mean of {batches:,} batches" if batches > 1 else "one batch"
+    note(axes, f"{several}, the engine waited for after each part")
     axes.set_xlabel("milliseconds")
     axes.set_yticks([])
     axes.grid(visible=False)
@@ -201,7 +225,7 @@ def _legend(axes: Axes, groups: dict[str, np.ndarray[Any, Any]]) -> None:
     sums = {group: float(seconds.sum()) for group, seconds in groups.items()}
     whole = sum(sums.values()) or 1.0
     handles = [
-        Patch(color=_COLORS[group], label=f"{group} {seconds / whole:.0%}")
+        Patch(color=GROUP_COLORS[group], label=f"{group} {seconds / whole:.0%}")
         for group, seconds in sums.items()
         if seconds
     ]

@@ -1,0 +1,84 @@
+"""What a query may take of the machine, held by the system itself.
+
+An engine does not hear all requests to stop, and does not count all memory it takes. So the rest of
+a command goes on in a child process, whom the kernel ends at its limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from typing import Final
+
+from fitlog.errors import QueryError, Termination
+
+# What the interpreter and the libraries take, and an engine beside what it counts.
+_BASE_BYTES: Final = 1 << 30
+# So long the child may take to end in order.
+_GRACE_SECONDS: Final = 2.0
+
+
+def go_on_limited(*, seconds: float, memory: int) -> int | None:
+    """Go on in a child process with these limits: None there, its exit code here when it has ended.
+
+    It is for a command, which has no threads yet and ends after that.
+
+    Raises:
+        QueryError: it was ended for the time or memory that it took, or broke.
+        KeyboardInterrupt: it was interrupted; it has ended.
+    """
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory + _BASE_BYTES, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
+        return None
+    try:
+        with _passing_on_termination():
+            status = os.waitpid(child, 0)[1]
+    except KeyboardInterrupt:
+        _end(child)
+        raise
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGALRM:
+        raise took_too_long(seconds)
+    if code < 0:
+        raise QueryError(
+            f"the query broke the engine ({signal.Signals(-code).name}): most likely it needed more"
+            f" memory than the {memory >> 20:,} MB it may take (--memory)"
+        )
+    return code
+
+
+def took_too_long(seconds: float) -> QueryError:
+    """What is said of a query that did not end in time."""
+    return QueryError(f"the query was stopped after {seconds:g} s (--timeout)")
+
+
+@contextlib.contextmanager
+def _passing_on_termination() -> Iterator[None]:
+    def terminate(*_: object) -> None:
+        raise Termination
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(child: int) -> None:
+    """Ask the child to end, as Ctrl-C on a terminal has done already, and see that it does."""
+    os.kill(child, signal.SIGINT)
+
+    def kill(*_: object) -> None:
+        os.kill(child, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, kill)
+    signal.setitimer(signal.ITIMER_REAL, _GRACE_SECONDS)
+    os.waitpid(child, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,261 @@
+"""An archive is brought up to date with its logs: what is new or changed is read, and no more.
+
+Logs are read by tasks, whose groups of parts are committed from time to time: whatever stops an
+indexer, what it had committed stays, what it had not is read again, and no row is there twice. Two
+indexers may be at work on one archive: the one that commits later keeps what the other has read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fitlog.archive.cleaning import clean
+from fitlog.archive.commits import Ledger
+from fitlog.archive.engines import Engine, Here
+from fitlog.archive.finding import Found, find_all
+from fitlog.archive.groups import merge, small_groups
+from fitlog.archive.growing import stand_of
+from fitlog.archive.rows import printed
+from fitlog.archive.schema import READS
+from fitlog.archive.store import Store, is_url, open_store
+from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
+from fitlog.errors import LogError
+
+# A task has so many logs and bytes at least, unless it has the most of either.
+TASK_LOGS: Final = 50
+TASK_BYTES: Final = 8 << 20
+_MOST_LOGS: Final = 2000
+_MOST_BYTES: Final = 32 << 20
+# A log of more bytes is read in pieces of so many: each is committed, and may be another worker's.
+SPLIT_BYTES: Final = 256 << 20
+# A compressed log has about so many times its bytes.
+_PACKED_TIMES: Final = 8
+_PACKED: Final = (".gz", ".xz", ".bz2", ".zst")
+# Where a log's first date is looked for, and how.
+_BEGINNING_BYTES: Final = 1 << 10
+_DATE: Final = re.compile(rb"\b(20[0-9]{2})[-/.]([01][0-9])[-/.][0-3][0-9]\b")
+# So often what is read becomes part of the archive.
+_COMMIT_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done: logs to read, those that are as they were, and those that are gone."""
+
+    changed: tuple[Log, ...]
+    unchanged: int
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """What became of it: counts of logs, the bytes of those that were read, what was refused."""
+
+    read: int
+    size: int
+    unchanged: int
+    gone: int
+    refused: tuple[tuple[str, str], ...]
+    logs: int
+    runs: int
+    archive_size: int
+
+
+def index(
+    sources: Sequence[str],
+    archive: str,
+    *,
+    engine: Engine | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Indexed:
+    """Bring the archive up to date with the logs of some folders, globs, files and URLs.
+
+    `progress` is told the bytes read so far and those to read. `engine` is closed in the end.
+
+    Raises:
+        LogError: a source does not exist, or there is no log at all.
+        ArchiveError: the archive, or a store, cannot be used.
+    """
+    with contextlib.closing(engine or Here()) as workers:
+        return _index(sources, archive, workers, progress, clock)
+
+
+def _index(
+    sources: Sequence[str],
+    archive: str,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None,
+    clock: Callable[[], float],
+) -> Indexed:
+    store = open_store(archive)
+    ledger = Ledger(store)
+    found = find_all(sources)
+    if not found.logs and not any(map(found.covers, ledger.known)):
+        raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
+    first = plan = make_plan(found, ledger)
+    work = _Work(
+        store=store,
+        ledger=ledger,
+        engine=engine,
+        clock=clock,
+        progress=progress,
+        total=_whole_size(plan.changed),
+    )
+    now = datetime.now(UTC).replace(tzinfo=None)
+    ledger.mark({file: {"deleted": now} for file in plan.gone})
+    while work.read(plan.changed):  # a piece of each of the very large ones
+        plan = make_plan(found, ledger)
+    if ledger.manifest.number > work.first:
+        work.tidy()
+    rows = [row for file, row in ledger.known.items() if found.covers(file)]
+    return Indexed(
+        read=len(first.changed) - work.same,
+        size=_whole_size(first.changed),
+        unchanged=first.unchanged + work.same,
+        gone=len(first.gone),
+        refused=tuple((row["file"], row["reason"]) for row in rows if row["reason"]),
+        logs=len(ledger.known),
+        runs=sum(row["runs"] for row in ledger.known.values()),
+        archive_size=sum(
+            part.size
+            for group in ledger.manifest.groups
+            for parts in group.parts.values()
+            for part in parts
+        ),
+    )
+
+
+class _Work:
+    """Logs are read, and what is read is committed; `same` counts those that need not be."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        engine: Engine,
+        clock: Callable[[], float],
+        progress: Callable[[int, int], None] | None,
+        total: int,
+    ) -> None:
+        self.same = 0
+        self.first = ledger.manifest.number
+        self._store, self._ledger, self._engine, self._clock = store, ledger, engine, clock
+        self._progress, self._total, self._done = progress, total, 0
+
+    def read(self, logs: Sequence[Log]) -> bool:
+        """Read and commit them; whether there is more of some of them."""
+        tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
+        last_commit = self._clock()
+        self._report()
+        for number, result in self._engine.run(read_task, tasks):
+            self._ledger.add(result.groups)
+            self._ledger.mark({printed(log.file): {"version": log.version} for log in result.same})
+            self.same += len(result.same)
+            self._done += sum(log.to_read for log in tasks[number].logs)
+            self._report()
+            if self._clock() - last_commit > _COMMIT_SECONDS:
+                self._ledger.commit()
+                last_commit = self._clock()
+        self._ledger.commit()
+        return any(log.until for log in logs)
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def tidy(self) -> None:
+        """Bring small groups together, and remove what nobody needs any more."""
+        merges = list(small_groups(self._store.url, self._ledger.manifest.groups))
+        for number, group in self._engine.run(merge, merges):
+            self._ledger.replace(merges[number].groups, group)
+        self._ledger.commit()
+        clean(self._store)
+
+
+def make_plan(found: Found, ledger: Ledger) -> Plan:
+    """What has changed since the archive's last manifest."""
+    changed = []
+    for file, log in found.logs.items():
+        row = ledger.known.get(file)
+        if row is None or row["deleted"] is not None or row["reads"] != READS:
+            changed.append(_piece(log, None))
+        elif (row["size"], row["version"]) != (log.size, log.version):
+            changed.append(_piece(_with_what_is_known(log, row, ledger), row))
+        elif row["record"] != log.record_version:
+            changed.append(_piece(log, None))
+    gone = tuple(
+        file
+        for file, row in ledger.known.items()
+        if file not in found.logs and row["deleted"] is None and found.covers(file)
+    )
+    return Plan(changed=tuple(changed), unchanged=len(found.logs) - len(changed), gone=gone)
+
+
+def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:
+    """A changed log with what the archive has of it, where that saves reading it whole."""
+    if row["size"] == log.size and row["record"] == log.record_version:
+        return replace(log, digest=row["digest"])  # it may well be the same: its content tells
+    stand = stand_of(row["state"]) if row["reason"] is None else None
+    if stand is None or stand.offset > log.size:
+        return log
+    return replace(log, digest=row["digest"], stand=stand, group=ledger.group_of(row["file"]))
+
+
+def _piece(log: Log, row: dict[str, Any] | None) -> Log:
+    """The log, or of a very large one as much as is read now, which is more each time."""
+    known = row["size"] if row and row["reason"] is None else 0
+    end = max(known, log.stand.offset if log.stand else 0) + SPLIT_BYTES
+    is_whole = end >= log.size or log.file.endswith(_PACKED) or (row and row["reason"])
+    return log if is_whole else replace(log, until=end)
+
+
+def _whole_size(logs: Sequence[Log]) -> int:
+    return sum(log.size - (log.stand.offset if log.stand else 0) for log in logs)
+
+
+def cut_into_tasks(logs: Sequence[Log]) -> Iterator[tuple[Log, ...]]:
+    """The logs of each task: those of one month together, as far as that is told beforehand."""
+    together: list[Log] = []
+    size = 0
+    for _, log in sorted(((_month(log), log) for log in logs), key=_by_month_and_file):
+        if log.size > LARGE_BYTES:
+            yield (log,)
+            continue
+        text = log.size * (_PACKED_TIMES if log.file.endswith(_PACKED) else 1)
+        is_full = size + text > _MOST_BYTES or len(together) >= _MOST_LOGS
+        is_enough = len(together) >= TASK_LOGS and size >= TASK_BYTES
+        if together and (is_full or is_enough):
+            yield tuple(together)
+            together, size = [], 0
+        together.append(log)
+        size += text
+    if together:
+        yield tuple(together)
+
+
+def _month(log: Log) -> str:
+    """The month that a log seems to be of: by its first date, else by when it was changed.
+
+    Where this is wrong, the log lands in the right month all the same, in a smaller part.
+    """
+    date = None
+    if not is_url(log.file):
+        with contextlib.suppress(OSError), Path(log.file).open("rb") as file:
+            date = _DATE.search(file.read(_BEGINNING_BYTES))
+    if date is not None:
+        return f"{date[1].decode()}-{date[2].decode()}"
+    return f"{datetime.fromtimestamp(log.modified, UTC):%Y-%m}"
+
+
+def _by_month_and_file(known: tuple[str, Log]) -> tuple[str, str]:
+    month, log = known
+    return month, log.file

@@ -1,0 +1,199 @@
+"""Questions in SQL to an archive: DuckDB over the archive's tables, confined to them.
+
+DuckDB with allowed paths is not read-only: `COPY`, also within `WITH` and `EXPLAIN ANALYZE`, writes
+where it may read. So it may touch no file at all: the tables are given to it as Arrow's data sets,
+which read the parts that the manifest lists, and its configuration is locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fitlog.archive.guard import took_too_long
+from fitlog.errors import QueryError
+
+MEMORY_BYTES: Final = 1 << 30
+SECONDS: Final = 60.0
+
+_SETTINGS: Final = {
+    "allow_community_extensions": "false",
+    "allow_unsigned_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",  # of names by Python's variables
+}
+_LOCKS: Final = (
+    "SET enable_progress_bar = false",
+    "SET temp_directory = ''",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+_ALLOWED: Final = ("SELECT", "EXPLAIN")
+_ROWS_AT_ONCE: Final = 10_000
+
+
+class Result:
+    """What a query gives: its Arrow `schema`, and its record batches, which are read once.
+
+    No two columns have the same name: the second `pace` is called `pace_2`.
+    """
+
+    def __init__(self, reader: Any, tables: Mapping[str, Any], memory: int) -> None:
+        self.schema = _named_apart(reader.schema)
+        self._reader, self._tables, self._memory = reader, tables, memory
+
+    def __iter__(self) -> Iterator[Any]:
+        """Record batches.
+
+        Raises:
+            QueryError: what comes next cannot be had.
+        """
+        while True:
+            with _refusals(self._tables, self._memory):
+                try:
+                    batch = self._reader.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch.rename_columns(self.schema.names)
+
+
+@contextlib.contextmanager
+def query(
+    tables: Mapping[str, Any],
+    sql: str,
+    *,
+    seconds: float = SECONDS,
+    memory: int = MEMORY_BYTES,
+) -> Iterator[Result]:
+    """The result of one SELECT over these Arrow data sets.
+
+    It can read the tables and nothing else, and write nothing. Within the block it is stopped after
+    `seconds`; `memory` is what DuckDB counts of the bytes it takes.
+
+    Raises:
+        QueryError: the query is none, does what it may not, fails, or takes too much.
+    """
+    connection = _connect(tables, memory)
+    is_late = threading.Event()
+
+    def stop() -> None:
+        is_late.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        with _refusals(tables, memory):
+            reader = connection.sql(_the_statement(connection, sql)).to_arrow_reader(_ROWS_AT_ONCE)
+        yield Result(reader, tables, memory)
+    except QueryError:
+        if is_late.is_set():
+            raise took_too_long(seconds) from None
+        raise
+    finally:
+        timer.cancel()
+        connection.close()
+
+
+def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SECONDS) -> list[str]:
+    """The ids of the runs that `where`, an SQL condition on the table `runs`, is true of; in time.
+
+    Raises:
+        QueryError: as `query`.
+    """
+    sql = f"SELECT run_id FROM {filtered(where)} ORDER BY started NULLS FIRST, file, run"
+    try:
+        with query(tables, sql, seconds=seconds) as result:
+            return [str(run_id) for batch in result for run_id in batch["run_id"].to_pylist()]
+    except QueryError as error:
+        raise QueryError(f"--where {where!r}: {error}" if where else str(error)) from None
+
+
+def filtered(where: str | None) -> str:
+    """The table of runs as SQL has it, or its rows of which `where` is true."""
+    # The line's end, for a comment at the end of the condition would go on.
+    return "main.runs" if where is None else f"(SELECT * FROM main.runs WHERE (\n{where}\n))"
+
+
+def _connect(tables: Mapping[str, Any], memory: int) -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        raise QueryError(
+            'queries need duckdb: install fitlog with its extra archive (pip install ".[archive]")'
+        ) from None
+    connection = duckdb.connect(
+        ":memory:", config={**_SETTINGS, "memory_limit": f"{memory >> 20}MiB"}
+    )
+    for name, table in tables.items():
+        connection.register(name, table)
+    for lock in _LOCKS:
+        connection.execute(lock)
+    return connection
+
+
+def _named_apart(schema: Any) -> Any:
+    names: list[str] = []
+    for name in schema.names:
+        number, apart = 1, name
+        while apart in names:
+            number += 1
+            apart = f"{name}_{number}"
+        names.append(apart)
+    import pyarrow as pa
+
+    return pa.schema([f.with_name(name) for f, name in zip(schema, names, strict=True)])
+
+
+def _the_statement(connection: Any, sql: str) -> Any:
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise QueryError("the query is empty")
+    if len(statements) > 1:
+        raise QueryError(f"one query at a time: these are {len(statements)} statements")
+    kind = statements[0].type.name
+    if kind == "MULTI":
+        raise QueryError("a PIVOT needs its columns named: PIVOT ... ON column IN ('this', 'that')")
+    if kind not in _ALLOWED:
+        raise QueryError(f"only SELECT is answered, and EXPLAIN; this is a statement {kind}")
+    return statements[0]
+
+
+@contextlib.contextmanager
+def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
+    """DuckDB's errors as one of our own, in its words where these help."""
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        yield
+    except duckdb.PermissionException as error:
+        reason = f"only the archive's tables can be read, and nothing written: {_told(error)}"
+        raise QueryError(reason) from None
+    except duckdb.OutOfMemoryException:
+        raise QueryError(_too_much(memory)) from None
+    except duckdb.CatalogException as error:
+        raise QueryError(f"{_told(error)} The tables are {', '.join(tables)}.") from None
+    except duckdb.Error as error:
+        raise QueryError(_told(error)) from None
+    except (MemoryError, pa.ArrowMemoryError):
+        raise QueryError(_too_much(memory)) from None
+    except (pa.ArrowException, OSError, RuntimeError) as error:  # while the result is fetched
+        text = str(error)
+        if "Out of Memory" in text or "bad_alloc" in text:
+            raise QueryError(_too_much(memory)) from None
+        raise QueryError(_told(error)) from None
+
+
+def _too_much(memory: int) -> str:
+    return f"the query needs more memory than the {memory >> 20:,} MB it may take (--memory)"
+
+
+def _told(error: Exception) -> str:
+    """The first paragraph: behind it the query is shown, or settings that cannot be changed."""
+    lines = str(error).split("\nLINE ")[0].split("\n\n")[0].splitlines()
+    return " ".join(line.strip() for line in lines if line.strip())

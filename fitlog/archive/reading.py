@@ -1,0 +1,139 @@
+"""An archive, open for reading: one state of it, whatever indexers do meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from fitlog.archive.manifest import Group, Manifest, read_manifest
+from fitlog.archive.parts import read_parts
+from fitlog.archive.runlogs import record_of, run_log_of
+from fitlog.archive.schema import TABLES, schema_of
+from fitlog.archive.store import Store, open_store, refusals
+from fitlog.errors import ArchiveError
+from fitlog.tables import RunLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One state of an archive."""
+
+    store: Store
+    manifest: Manifest
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.store.url
+
+    def datasets(self) -> dict[str, Any]:
+        """Each table as a data set of Arrow's, of the listed parts only, with a column `month`."""
+        return {table: self.dataset(table) for table in TABLES}
+
+    def dataset(self, table: str, groups: Sequence[Group] | None = None) -> Any:
+        """A table, or its rows in some of the archive's groups, as a data set of Arrow's."""
+        month = pa.schema([pa.field("month", pa.string())])
+        schema = pa.unify_schemas([schema_of(table), month])
+        form = pads.ParquetFileFormat()
+        fragments = [
+            form.make_fragment(
+                part.path,
+                filesystem=self.store.arrow(),
+                partition_expression=pads.field("month") == group.month,
+            )
+            for group in (self.manifest.groups if groups is None else groups)
+            for part in group.parts.get(table, ())
+        ]
+        return pads.FileSystemDataset(fragments, schema, form, self.store.arrow())
+
+    def table(self, name: str, groups: Sequence[Group] | None = None) -> Any:
+        """All rows of a table as an Arrow table, without `month`; for small tables.
+
+        Raises:
+            ArchiveError: a part is missing or damaged.
+        """
+        return read_parts(self.store, name, self.manifest.groups if groups is None else groups)
+
+    def groups_of(self, run_ids: Sequence[str]) -> list[Group]:
+        """The groups that hold these runs: nothing else need be read for them."""
+        wanted = set(run_ids)
+        return [
+            group
+            for group in self.manifest.groups
+            if not wanted.isdisjoint(self.table("runs", [group])["run_id"].to_pylist())
+        ]
+
+    def run_log(self, run_ids: Sequence[str], *, with_file: bool = True) -> RunLog:
+        """These runs as `read_logs` gives those of their logs; without `file`, as `read_log` does.
+
+        Raises:
+            ArchiveError: there is no such run, or a part is missing or damaged.
+        """
+        wanted, tables = self._rows_of(run_ids)
+        files = list(dict.fromkeys(file for file, _ in wanted))
+        return run_log_of(tables, files, wanted, with_file=with_file)
+
+    def run_logs(self, run_ids: Sequence[str]) -> list[RunLog]:
+        """Each of these runs as `read_log` gives it, with its `record`.
+
+        Its name is its file's, with its number where the file holds several runs.
+
+        Raises:
+            ArchiveError: there is no such run, or a part is missing or damaged.
+        """
+        wanted, tables = self._rows_of(run_ids)
+        rows = {(row["file"], row["run"]): row for row in tables["runs"].to_pylist()}
+        counts = Counter(file for file, _ in rows)
+        by_file = {file: _only_of(file, tables) for file in dict.fromkeys(f for f, _ in wanted)}
+        logs = []
+        for file, run in wanted:
+            log = run_log_of(by_file[file], [file], [(file, run)], with_file=False)
+            name = file if counts[file] == 1 else f"{file} (run {run})"
+            logs.append(replace(log, name=name, record=record_of(rows[file, run])))
+        return logs
+
+    def _rows_of(self, run_ids: Sequence[str]) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+        """The file and number of each run, and all rows of these files by table."""
+        groups = self.groups_of(run_ids)
+        rows = self.table("runs", groups).select(["run_id", "file", "run"]).to_pylist()
+        runs = {row["run_id"]: (row["file"], row["run"]) for row in rows}
+        for run_id in run_ids:
+            if run_id not in runs:
+                raise ArchiveError(f"{self.url} holds no run {run_id}")
+        wanted = [runs[run_id] for run_id in run_ids]
+        files = sorted({file for file, _ in wanted})
+        with refusals(self.url):
+            tables = {
+                name: self.dataset(name, groups)
+                .to_table(filter=pads.field("file").isin(files))
+                .drop_columns("month")
+                for name in TABLES
+            }
+        return wanted, tables
+
+
+def open_archive(url: str) -> Archive:
+    """The archive at a path or URL, as it is now.
+
+    Raises:
+        ArchiveError: there is none, or it cannot be read.
+    """
+    store = open_store(url)
+    manifest = read_manifest(store)
+    if not manifest.number:
+        raise ArchiveError(
+            f"{store.url} is no archive: there is no manifest in it (fitlog index makes one)"
+        )
+    return Archive(store=store, manifest=manifest)
+
+
+def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows of one file."""
+    its = pc.field("file").cast(pa.string()) == pc.scalar(file)
+    return {name: table.filter(its) for name, table in tables.items()}

@@ -1,0 +1,70 @@
+"""`fitlog report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.endings import BAD_INPUT, user_errors
+
+
+def report(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOG...", help="Logs, runs' folders or globs, or -.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path(
+        "report.html"
+    ),
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LOG", help="A log to judge by; may be given several times."),
+    ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="The past runs to judge by: a ledger (fitlog history), or an archive.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Judge although this setting or part differs."),
+    ] = None,
+    where: Where = None,
+    title: Annotated[
+        str | None, typer.Option(help="The page's title.  [default: the run's name]")
+    ] = None,
+) -> None:
+    """Write one page of runs that needs nothing else: charts, comparison, verdict, tables.
+
+    Ends with 0 whatever the verdict is, `fitlog check` is for that; with 2 where runs that are to
+    be judged cannot be, and the page says why.
+    """
+    with user_errors():
+        from fitlog.chosen import choose_history, choose_runs, is_archive
+        from fitlog.errors import OutputError
+        from fitlog.printable import printable
+        from fitlog.report import write_report
+        from fitlog.which_run import find_runs
+
+        old = baseline or []
+        require_one_stdin([*logs, *old])
+        if output.is_dir():
+            raise OutputError(f"{output} is a folder: name a file with --output")
+        of_history = None if any(map(is_archive, [*logs, *old])) else where
+        new = choose_runs(logs, where, others=[*old, history])
+        good = choose_runs(old, where, others=[*logs, history])
+        past = None if history is None else choose_history(history, of_history)
+        ledger = [past] if isinstance(past, str) else []
+        require_other_file(output, [*find_runs([*new, *good]), *ledger])
+        contents = write_report(
+            new, output, baseline=good, history=past, title=title, ignore=ignore or ()
+        )
+        size = output.stat().st_size / 1e6
+        typer.echo(f"wrote {printable(str(output))} ({size:.1f} MB)")
+        if contents.unjudged:
+            typer.echo(f"fitlog: not judged: {printable(contents.unjudged)}", err=True)
+            raise typer.Exit(BAD_INPUT)

@@ -1,0 +1,237 @@
+"""What the page's charts show: curves of runs as named lines, and the table behind each chart.
+
+The lines are whole here; what draws them takes fewer points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fitlog.directions import is_higher_better, unit_of
+from fitlog.plots.curves import Curve
+from fitlog.plots.places import make_places
+from fitlog.plots.smoothing import running_median
+from fitlog.plots.themes import THEMES
+from fitlog.plots.view import View
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    Numbers = np.ndarray[Any, Any]
+
+Style = Literal["solid", "dashed", "dotted", "dotdash"]
+Weight = Literal["faint", "bold"]
+
+MOST_CHARTED_METRICS: Final = 24
+_SMOOTHED_WINDOWS: Final = 24
+_LOG_SCALE_RATIO: Final = 100
+_MOST_TABLE_ROWS: Final = 400
+# More runs than there are colours are told apart by how their lines are broken.
+_STYLES: Final[tuple[Style, ...]] = ("solid", "dotted", "dotdash")
+# The page gives them those of a dark ground where it has one.
+THEME: Final = THEMES["light"]
+_VIEW: Final = View()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of one run: `part` says what of it, `x` and `y` are float64 (n,), nan breaks it."""
+
+    run: int
+    part: str
+    color: str
+    style: Style
+    weight: Weight
+    x: Numbers
+    y: Numbers
+    dots: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A table for people: headings, cells as text or numbers, and how many rows were left out."""
+
+    heads: tuple[str, ...]
+    cells: tuple[tuple[str | float | int | None, ...], ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart: `key` names it in the page, `lines` are drawn in their order, `note` is below."""
+
+    key: str
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    rows: Rows
+    is_log: bool = False
+    note: str = ""
+
+
+def make_charts(curves: Sequence[Curve]) -> list[Chart]:
+    """Speed over batches, then each metric over epochs; none of what no run has."""
+    charts = [_speed_chart(curves)] if any(len(curve.speed) for curve in curves) else []
+    names = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
+    for number, name in enumerate(names[:MOST_CHARTED_METRICS]):
+        charts.append(_metric_chart(curves, str(name), f"metric-{number}"))
+    return charts
+
+
+def style_of(run: int) -> Style:
+    """How the line of a run is drawn."""
+    return _STYLES[run // len(THEME.colors) % len(_STYLES)]
+
+
+def _speed_chart(curves: Sequence[Curve]) -> Chart:
+    lines: list[Line] = []
+    broken = 0
+    places = make_places(curves, _VIEW, "batch")
+    for run, curve in enumerate(curves):
+        x = places.of(curve, curve.speed)
+        y = curve.speed["samples_per_sec"].to_numpy(dtype="float64")
+        broken += int((y != y).sum())
+        shown: dict[str, Any] = {
+            "run": run,
+            "color": THEME.color(curve.number),
+            "style": style_of(run),
+        }
+        if len(y) < _SMOOTHED_WINDOWS:
+            lines.append(Line(**shown, part="windows", weight="bold", x=x, y=y, dots=True))
+            continue
+        lines.append(Line(**shown, part="windows", weight="faint", x=x, y=y))
+        lines.append(Line(**shown, part="median", weight="bold", x=x, y=running_median(y)))
+    notes = []
+    if any(line.part == "median" for line in lines):
+        notes.append("faint: each window; bold: the running median")
+    if broken:
+        notes.append(f"{broken} windows without a finite speed are left out")
+    return Chart(
+        key="speed",
+        title="Throughput",
+        x_label=places.label,
+        y_label="samples/sec",
+        lines=tuple(_behind(lines)),
+        rows=_speed_rows(curves),
+        note="; ".join(notes),
+    )
+
+
+def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
+    alone = len(curves) == 1
+    places = make_places(curves, _VIEW, "epoch")
+    lines: list[Line] = []
+    for run, curve in enumerate(curves):
+        rows = curve.metrics[curve.metrics["metric"] == metric]
+        whole = rows[rows["scope"] == "epoch"]
+        within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
+        shown: dict[str, Any] = {"run": run, "color": THEME.color(curve.number)}
+        if len(within) and (alone or whole.empty):
+            x, y = places.of(curve, within), within["value"].to_numpy(dtype="float64")
+            weight: Weight = "bold" if whole.empty else "faint"
+            lines.append(Line(**shown, part="within", style=style_of(run), weight=weight, x=x, y=y))
+        styles: tuple[tuple[str, Style], ...] = (
+            ("train", "dashed"),
+            ("validation", style_of(run)),
+        )
+        for split, style in styles:
+            x, y = _by_epoch(whole[whole["split"] == split])
+            if not len(x):
+                continue
+            shown["color"] = (
+                THEME.accent if alone and split == "validation" else THEME.color(curve.number)
+            )
+            lines.append(Line(**shown, part=split, style=style, weight="bold", x=x, y=y, dots=True))
+    return Chart(
+        key=key,
+        title=metric,
+        x_label="epoch",
+        y_label=unit_of(metric),
+        lines=tuple(_behind(lines)),
+        rows=_metric_rows(curves, metric),
+        is_log=_falls_far(lines, metric),
+        note=_parts_told(lines),
+    )
+
+
+def _behind(lines: Sequence[Line]) -> Iterator[Line]:
+    """What is faint first, so that it lies behind the rest."""
+    yield from (line for line in lines if line.weight == "faint")
+    yield from (line for line in lines if line.weight != "faint")
+
+
+def _by_epoch(rows: pd.DataFrame) -> tuple[Numbers, Numbers]:
+    rows = rows.dropna(subset="epoch").drop_duplicates("epoch", keep="last").sort_values("epoch")
+    return rows["epoch"].to_numpy(dtype="float64"), rows["value"].to_numpy(dtype="float64")
+
+
+def _falls_far(lines: Sequence[Line], metric: str) -> bool:
+    import numpy as np
+
+    values = np.concatenate([line.y for line in lines]) if lines else np.array([])
+    values = values[~np.isnan(values)]
+    if is_higher_better(metric) is not False or not len(values) or values.min() <= 0:
+        return False
+    return bool(values.max() / values.min() >= _LOG_SCALE_RATIO)
+
+
+def _parts_told(lines: Sequence[Line]) -> str:
+    told = {
+        "train": "dashed: training, whole epochs",
+        "validation": "solid: validation",
+        "within": "faint: within the epoch",
+    }
+    parts = {line.part for line in lines}
+    if parts == {"within"}:
+        return "within the epoch: the log has no value of a whole epoch"
+    return "; ".join(text for part, text in told.items() if part in parts)
+
+
+def _speed_rows(curves: Sequence[Curve]) -> Rows:
+    """Each epoch of each run in a few figures."""
+    cells: list[tuple[str | float | int | None, ...]] = []
+    for curve in curves:
+        for epoch, rows in curve.speed.groupby("epoch", dropna=False):
+            speeds = rows["samples_per_sec"].dropna()
+            figures = (speeds.median(), speeds.min(), speeds.max()) if len(speeds) else (None,) * 3
+            cells.append((curve.label, _whole(epoch), len(rows), *map(_plain, figures)))
+    heads = ("run", "epoch", "windows", "median samples/sec", "slowest", "fastest")
+    return _shortened(heads, cells)
+
+
+def _metric_rows(curves: Sequence[Curve], metric: str) -> Rows:
+    """What each epoch of each run came to; of values within it, the last."""
+    cells: list[tuple[str | float | int | None, ...]] = []
+    for curve in curves:
+        rows = curve.metrics[curve.metrics["metric"] == metric].dropna(subset="epoch")
+        found: dict[int, dict[str, float]] = {}
+        for scope, split, epoch, value in zip(
+            *(rows[name].tolist() for name in ("scope", "split", "epoch", "value")), strict=True
+        ):
+            part = split if scope == "epoch" else "within" if split == "train" else None
+            if part is not None:
+                found.setdefault(int(epoch), {})[part] = value
+        for epoch, values in sorted(found.items()):
+            parts = (_plain(values.get(part)) for part in ("within", "train", "validation"))
+            cells.append((curve.label, epoch, *parts))
+    return _shortened(("run", "epoch", "last within", "train", "validation"), cells)
+
+
+def _shortened(
+    heads: tuple[str, ...], cells: Sequence[tuple[str | float | int | None, ...]]
+) -> Rows:
+    kept = tuple(cells[:_MOST_TABLE_ROWS])
+    return Rows(heads=heads, cells=kept, left_out=len(cells) - len(kept))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number != number or number is None else int(number)
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

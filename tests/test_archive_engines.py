@@ -1,0 +1,123 @@
+"""Whoever reads the logs, the archive is the same to the byte; workers that die lose nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from archives import parts_of, read_or_die, rows_of, write_logs
+from fitlog.archive import indexing
+from fitlog.archive.engines import Dask, Engine, Here, Processes
+from fitlog.archive.indexing import index
+from fitlog.archive.reading import open_archive
+from fitlog.archive.tasks import read_task
+from fitlog.errors import ArchiveError
+from support import Fitlog
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "TASK_LOGS", 3)
+    monkeypatch.setattr(indexing, "TASK_BYTES", 1)
+
+
+class Dying:
+    """An engine one of whose workers is killed, amid the work of the first indexer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(self, do: Any, tasks: Any) -> Any:
+        return self._engine.run(read_or_die if do is read_task else do, tasks)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+@pytest.mark.usefixtures("many_tasks")
+def test_a_cluster_whose_worker_is_killed_makes_the_same_archive_to_the_byte(
+    tmp_path: Path,
+) -> None:
+    write_logs(tmp_path / "logs", 40)
+    index([str(tmp_path / "logs")], str(tmp_path / "one"))
+    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Dying(Dask(None, 2)))
+
+    assert (tmp_path / "two-killed").exists()
+    assert parts_of(tmp_path / "one") == parts_of(tmp_path / "two")
+    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+    assert psutil.wait_procs([psutil.Process(pid) for pid in spawned()], timeout=10)[1] == []
+
+
+def test_the_command_reads_by_a_cluster(tmp_path: Path, fitlog: Fitlog) -> None:
+    write_logs(tmp_path / "logs", 4)
+    done = fitlog("index", "logs", "-o", "archive", "--engine", "dask", "--workers", "1")
+    nowhere = fitlog(
+        *("index", "logs", "-o", "other", "--engine", "dask", "--address", "tcp://127.0.0.1:9"),
+        DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="500ms",
+    )
+    odd = fitlog("index", "logs", "-o", "other", "--address", "tcp://127.0.0.1:9")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "read 4 logs" in done.stdout
+    assert nowhere.returncode == odd.returncode == 2
+    assert "no Dask cluster answers at tcp://127.0.0.1:9" in nowhere.stderr
+    assert "needs --engine dask" in odd.stderr
+
+
+@pytest.mark.usefixtures("many_tasks")
+def test_two_processes_make_the_same_archive_to_the_byte_also_after_others_died(
+    tmp_path: Path,
+) -> None:
+    write_logs(tmp_path / "logs", 30)
+
+    with pytest.raises(ArchiveError, match="worker process was killed"):
+        index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Dying(Processes(2)))
+    index([str(tmp_path / "logs")], str(tmp_path / "two"), engine=Processes(2))
+    index([str(tmp_path / "logs")], str(tmp_path / "one"))
+
+    assert parts_of(tmp_path / "one") == parts_of(tmp_path / "two")
+    one, two = (open_archive(str(tmp_path / name)).manifest for name in ("one", "two"))
+    assert one.groups == two.groups
+
+
+def test_worker_processes_end_with_an_indexer_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "from fitlog.archive.engines import Processes\n"
+        "if __name__ == '__main__':\n"
+        "    import os, time\n"
+        "    for _ in Processes(2).run(time.sleep, [0, 0, 600, 600]):\n"
+        "        print(os.getpid(), flush=True)\n"
+    )
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+
+    assert len(workers) >= 2
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+
+
+def test_engines_are_alike() -> None:
+    engines: list[Engine] = [Here(), Processes(2)]
+    for engine in engines:
+        assert sorted(engine.run(abs, [-1, -2, 3])) == [(0, 1), (1, 2), (2, 3)]
+        engine.close()
+
+
+def spawned() -> list[int]:
+    """The processes that this one gives work to."""
+    return sorted(
+        child.pid
+        for child in psutil.Process().children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    )

@@ -1,0 +1,207 @@
+"""The ready questions have the answers that a few runs, written down here, must give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pytest
+
+from archives import write_logs
+from fitlog.archive.indexing import index
+from fitlog.archive.query import query
+from fitlog.archive.questions import QUESTIONS, find_question, sql_of
+from fitlog.archive.reading import open_archive
+from fitlog.archive.schema import TABLES, schema_of
+from fitlog.errors import QueryError
+from support import SAMPLES, Fitlog
+
+NAMES = [question.name for question in QUESTIONS]
+
+
+def table_of(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """A table of the archive with these rows; what they do not say is missing."""
+    schema = schema_of(name)
+    empty: dict[str, list[Any]] = {
+        "best": [],
+        "last": [],
+        "metrics": [],
+        "nodes": [],
+        "dialects": [],
+    }
+    columns = {
+        field.name: pa.array([row.get(field.name, empty.get(field.name)) for row in rows]).cast(
+            field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        )
+        if field.name not in empty
+        else pa.array([row.get(field.name, []) for row in rows], field.type)
+        for field in schema
+    }
+    return pa.table({**columns, "month": [row.get("month", "unknown") for row in rows]})
+
+
+def run(name: str, month: int, pace: float | None, **more: Any) -> dict[str, Any]:
+    accuracy = more.pop("accuracy", None)
+    return {
+        "run_id": name, "file": f"/{name}.log", "run": 0, "month": f"2026-{month:02d}",
+        "started": datetime(2026, month, 1, 10), "ended": datetime(2026, month, 1, 12),
+        "status": "finished", "network": "lenet", "batch_size": 64, "host": "a", "pace": pace,
+        "best": [] if accuracy is None else [("validation-accuracy", accuracy)], **more,
+    }  # fmt: skip
+
+
+RUNS = [
+    run("one", 1, 100.0, accuracy=0.9, lr=0.1, optimizer="sgd"),
+    run("two", 2, 102.0, accuracy=0.8),
+    run("three", 3, 98.0),
+    run("slow", 4, 80.0, pace_low=70.0, pace_high=90.0),
+    run("large", 4, 150.0, batch_size=128, accuracy=0.7),
+    run("far", 5, 60.0, host="b", status="cut", last_epoch=3, error="killed"),
+    run("mlp", 5, 900.0, network="mlp"),
+    run("stopped", 6, None, network="mlp", record_status="stopped"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pads.Dataset]:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "runs": RUNS,
+        "epochs": [
+            {"run_id": "one", "file": "/one.log", "run": 0, "epoch": i, "time_cost": cost}
+            for i, cost in enumerate((10.0, 12.0, 30.0))
+        ],
+        "metrics": [
+            {"run_id": "mlp", "epoch": epoch, "split": "train", "metric": "loss", "value": value}
+            for epoch, value in enumerate((1.0, float("nan"), float("inf")))
+        ],
+        "sources": [{"file": "/b.log", "reason": "is binary data"}],
+        "unparsed": [
+            {"file": "/c.log", "line": line, "reason": f"of {line}", "text": ""} for line in (7, 5)
+        ],
+        "warnings": [{"file": "/c.log", "line": 1, "code": "restart", "text": "run 1 begins"}],
+    }
+    return {name: pads.dataset(table_of(name, rows.get(name, []))) for name in TABLES}
+
+
+def ask(tables: dict[str, Any], name: str, where: str | None = None) -> list[dict[str, Any]]:
+    with query(tables, sql_of(find_question(name), where)) as result:
+        return [row for batch in result for row in batch.to_pylist()]
+
+
+def some(rows: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row[column] for column in columns) for row in rows]
+
+
+def test_the_fastest_of_each_network_and_batch_size(tables: dict[str, Any]) -> None:
+    columns = ("network", "batch_size", "runs", "best_samples_per_sec", "host", "run_id")
+
+    assert some(ask(tables, "fastest"), *columns, "median_samples_per_sec") == [
+        ("lenet", 64, 5, 102.0, "a", "two", 98.0),
+        ("lenet", 128, 1, 150.0, "a", "large", 150.0),
+        ("mlp", 64, 1, 900.0, "a", "mlp", 900.0),
+    ]
+
+
+def test_regressions_are_held_against_like_runs_before_them(tables: dict[str, Any]) -> None:
+    found = ask(tables, "regressions")
+
+    # On its own machine `far` has no runs before it.
+    assert some(found, "run_id", "change_percent", "before_samples_per_sec", "earlier_runs") == [
+        ("slow", -20.0, 100.0, 3)
+    ]
+
+
+def test_the_trend_by_month(tables: dict[str, Any]) -> None:
+    columns = ("month", "median_samples_per_sec", "change_percent")
+
+    assert some(ask(tables, "trend", "batch_size = 64 AND network = 'lenet'"), *columns) == [
+        ("2026-01", 100.0, None),
+        ("2026-02", 102.0, 2.0),
+        ("2026-03", 98.0, -3.9),
+        ("2026-04", 80.0, -18.4),
+        ("2026-05", 60.0, -25.0),
+    ]
+
+
+def test_runs_that_died_by_their_log_or_their_record(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "died"), "run_id", "status", "last_epoch", "error") == [
+        ("stopped", "stopped", None, None),
+        ("far", "cut", 3, "killed"),
+    ]
+
+
+def test_the_slowest_machines_by_like_runs(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "hosts"), "host", "runs", "pace_percent", "died") == [
+        ("b", 1, 61.2, 1),
+        ("a", 7, 100.0, 1),
+    ]
+
+
+def test_the_best_accuracy_and_who_reached_it(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "accuracy"), "network", "runs", "best_accuracy", "run_id", "lr") == [
+        ("lenet", 3, 0.9, "one", 0.1)
+    ]
+
+
+def test_what_was_tried_how_long_it_took_and_how_much(tables: dict[str, Any]) -> None:
+    tried = ask(tables, "settings", "network = 'mlp'")
+    epochs = ask(tables, "epochs")
+    months = ask(tables, "months", "month >= '2026-05'")
+    noisy = ask(tables, "noisy", "pace_low IS NOT NULL")
+
+    assert some(tried, "network", "runs", "died", "median_samples_per_sec") == [
+        ("mlp", 2, 1, 900.0)
+    ]
+    assert some(epochs, "epochs", "median_seconds", "slow_seconds") == [(3, 12.0, 28.2)]
+    assert some(months, "month", "runs", "hours", "hosts", "died") == [
+        ("2026-05", 2, 4.0, 2, 1),
+        ("2026-06", 1, 2.0, 1, 1),
+    ]
+    assert some(noisy, "run_id", "interval_percent") == [("slow", 25.0)]
+
+
+def test_runs_whose_metrics_ceased_to_be_numbers(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "diverged"), "run_id", "metric", "first_epoch") == [("mlp", "loss", 1)]
+    assert ask(tables, "diverged", "network = 'lenet'") == []
+
+
+def test_what_was_not_read(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "unread"), "file", "what", "times", "first") == [
+        ("/b.log", "not read", 1, "is binary data"),
+        ("/c.log", "like a record", 2, "of 5"),
+        ("/c.log", "restart", 1, "run 1 begins"),
+    ]
+    with pytest.raises(QueryError, match="asks of logs, and not of runs"):
+        ask(tables, "unread", "run = 0")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_question_has_an_answer_where_there_is_nothing(name: str) -> None:
+    assert ask({table: pads.dataset(table_of(table, [])) for table in TABLES}, name) == []
+
+
+def test_every_question_can_be_asked_of_the_sample_logs(tmp_path: Path) -> None:
+    index([str(SAMPLES)], str(tmp_path / "archive"))
+    tables = open_archive(str(tmp_path / "archive")).datasets()
+
+    for name in NAMES:
+        assert ask(tables, name) or name == "regressions", name
+    pd_lines = ask(tables, "died", "file LIKE '%killed.log'")
+    assert some(pd_lines, "status") == [("cut",)]
+
+
+def test_the_questions_are_listed_shown_and_asked(tmp_path: Path, fitlog: Fitlog) -> None:
+    write_logs(tmp_path / "logs", 3)
+    index([str(tmp_path / "logs")], str(tmp_path / "archive"))
+
+    listed = fitlog("query", "archive", "--list").stdout
+    shown = fitlog("query", "archive", "--ask", "months", "--where", "run = 0", "--sql").stdout
+    asked = fitlog("query", "archive", "--ask", "months", "--format", "csv")
+    again = fitlog("query", "archive", shown, "--format", "csv")
+
+    assert [line.split()[0] for line in listed.splitlines()] == NAMES
+    assert asked.stdout.startswith("month,runs,hours,hosts,died\n2026-01,1,")
+    assert again.stdout == asked.stdout

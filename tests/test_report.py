@@ -1,0 +1,259 @@
+"""`fitlog report`: the page in a real browser, and the command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser import Opened, chromium, open_file
+from fitlog.formats import write_table
+from fitlog.report import write_report
+from fitlog.tables import TABLES, read_log
+from support import SAMPLES, Fitlog
+
+EVIL = "<script>document.title='taken'</script><img/src=x/onerror=document.title='taken'>"
+
+# Where the last line of a chart has its first point, in pixels of the window.
+PLACE_OF_LAST_POINT = """() => {
+  const place = document.querySelector("[data-chart=metric-0]").getBoundingClientRect();
+  const view = fitlog.views.get("metric-0");
+  const data = fitlog.plots.get("metric-0").renderers.at(-1).data_source.data;
+  const { x_scale, y_scale } = view.frame;
+  return [place.left + x_scale.compute(data.x[0]), place.top + y_scale.compute(data.y[0])];
+}"""
+HAS_TOOLTIP = """() => {
+  function* within(node) {
+    yield node;
+    if (node.shadowRoot) yield* within(node.shadowRoot);
+    for (const child of node.children) yield* within(child);
+  }
+  return [...within(document.body)].some(
+    (node) => node.getRootNode() !== document && /\\(validation\\)/.test(node.innerText ?? ""));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with phases (`run.html`) and several runs with a verdict (`several.html`)."""
+    folder = tmp_path_factory.mktemp("pages")
+    run = folder / "lenet"
+    run.mkdir()
+    shutil.copy(SAMPLES / "lenet-3.log", run / "run.log")
+    shutil.copy(SAMPLES / "lenet-phases.jsonl", run / "phases.jsonl")
+    write_report([run], folder / "run.html")
+    new = [SAMPLES / "lenet-naive-1.log", SAMPLES / "lenet-naive-2.log"]
+    write_report(new, folder / "several.html", baseline=[SAMPLES / "lenet-1.log"])
+    return folder
+
+
+def extent(opened: Opened, key: str = "speed") -> float:
+    """How much of the x axis is shown."""
+    script = "k => { const r = fitlog.plots.get(k).x_range; return r.end - r.start }"
+    return float(opened.page.evaluate(script, key))
+
+
+@pytest.mark.parametrize("name", ["run", "several"])
+def test_a_page_loads_without_an_error_and_asks_for_nothing_else(
+    name: str, pages: Path, browser: Any
+) -> None:
+    opened = open_file(browser, pages / f"{name}.html")
+
+    assert opened.errors == []
+    assert [url for url in opened.requests if not url.startswith("data:")] == [
+        (pages / f"{name}.html").as_uri()
+    ]
+    assert opened.page.locator("figure.chart canvas").count() >= 3
+
+
+def test_names_and_lines_of_a_log_are_text_and_nothing_else(tmp_path: Path, browser: Any) -> None:
+    log = tmp_path / "<b>evil.log"
+    line = "Epoch[0] Batch [20]\tSpeed: {} samples/sec\t{}={}\n"
+    log.write_text(
+        "".join(line.format(100 + i, EVIL, i / 9) for i in range(1, 9))
+        + f"Epoch[0] Batch [30]\tSpeed: {EVIL} samples/sec\n"
+        + f"Epoch[0] Validation-{EVIL}=0.5\nEpoch[0] Validation-$$x$$=0.5\n",
+        encoding="utf-8",
+    )
+    write_report([log], tmp_path / "page.html", title=EVIL)
+
+    opened = open_file(browser, tmp_path / "page.html")
+    opened.page.locator("[data-chart=metric-0]").hover()
+
+    assert opened.page.title() == f"{EVIL} - fitlog"
+    assert opened.page.locator("main img, main b").count() == 0
+    assert opened.page.locator("main script").count() == 0
+    assert opened.errors == []
+    assert EVIL in opened.page.locator("main").inner_text()
+
+
+def test_a_chart_shows_a_value_under_the_pointer_and_zooms(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "run.html")
+    plot = opened.page.locator("[data-chart=metric-0]")
+    plot.scroll_into_view_if_needed()
+    x, y = opened.page.evaluate(PLACE_OF_LAST_POINT)
+    opened.page.mouse.move(x - 1, y)
+    opened.page.mouse.move(x, y)
+    opened.page.wait_for_function(HAS_TOOLTIP, timeout=10_000)
+    whole = extent(opened)
+
+    opened.page.locator("#speed [data-zoom=in]").click()
+    assert extent(opened) == pytest.approx(whole / 2)
+    opened.page.locator("#speed [data-zoom=all]").click()
+    opened.page.wait_for_function(
+        "w => { const r = fitlog.plots.get('speed').x_range; return r.end - r.start > 0.9 * w }",
+        arg=whole,
+    )
+
+
+def test_a_legend_hides_a_run_in_all_charts(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html")
+    shown = (
+        "() => [...fitlog.plots.values()].map(f => f.renderers"
+        ".filter(r => r.tags[0] === 1 && r.visible).length)"
+    )
+    before = opened.page.evaluate(shown)
+
+    opened.page.locator(".legend button").nth(1).click()
+
+    assert all(before)
+    assert opened.page.evaluate(shown) == [0] * len(before)
+    assert opened.page.locator(".legend button").nth(1).get_attribute("aria-pressed") == "false"
+
+
+def test_tables_sort_by_number_and_by_name(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html")
+    speeds = "#summary td:nth-of-type(3)"
+
+    def column() -> list[float]:
+        found = opened.page.locator(speeds).evaluate_all("c => c.map(x => x.dataset.value)")
+        return [float(value) for value in found]
+
+    head = opened.page.locator("#summary th button").nth(3)
+    head.click()
+    assert column() == sorted(column())
+    head.click()
+    assert column() == sorted(column(), reverse=True)
+    assert opened.page.locator("#summary th[aria-sort=descending]").count() == 1
+
+
+def test_the_keyboard_reaches_everything(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html")
+    wanted = opened.page.evaluate(
+        "() => [...document.querySelectorAll('main button, summary, [data-chart], .wide')]"
+        ".filter(e => e.checkVisibility()).length"
+    )
+    reached = set()
+    for _ in range(wanted + 40):
+        opened.page.keyboard.press("Tab")
+        reached.add(
+            opened.page.evaluate(
+                "() => { const a = document.activeElement;"
+                " return a.closest('main') && a.matches('button, summary, [data-chart], .wide')"
+                " ? [...document.querySelectorAll('*')].indexOf(a) : null }"
+            )
+        )
+
+    assert len(reached - {None}) == wanted
+    opened.page.locator("[data-chart=speed]").focus()
+    whole = extent(opened)
+    opened.page.keyboard.press("+")
+    assert extent(opened) == pytest.approx(whole / 2)
+
+
+def test_a_phone_need_not_scroll_sideways(pages: Path, browser: Any) -> None:
+    for name in ("run", "several"):
+        opened = open_file(browser, pages / f"{name}.html", viewport={"width": 360, "height": 740})
+        assert opened.page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_paper_cuts_nothing_off(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html", viewport={"width": 680, "height": 990})
+    opened.page.emulate_media(media="print")
+    widths = opened.page.locator(".wide table").evaluate_all(
+        "tables => tables.map(table => table.getBoundingClientRect().right)"
+    )
+
+    assert max(widths) <= 680
+
+
+def test_charts_and_page_are_dark_where_that_is_wanted_and_light_in_print(
+    pages: Path, browser: Any
+) -> None:
+    opened = open_file(browser, pages / "run.html", color_scheme="dark")
+    label = "() => fitlog.plots.get('speed').below[0].major_label_text_color"
+    paper = "() => getComputedStyle(document.body).backgroundColor"
+
+    assert opened.page.evaluate(label) == "#e6e8ea"
+    assert opened.page.evaluate(paper) == "rgb(21, 24, 27)"
+    opened.page.emulate_media(media="print")
+    opened.page.wait_for_function(f"() => ({label})() === '#22262a'")
+    assert opened.page.evaluate(paper) == "rgb(255, 255, 255)"
+    assert not opened.page.locator(".tools").first.is_visible()
+
+
+@pytest.mark.parametrize("name", ["timestamps", "restarted", "nan-loss", "checkpoints"])
+def test_the_raw_tables_are_what_parse_prints(
+    name: str, tmp_path: Path, browser: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = SAMPLES / f"{name}.log"
+    write_report([log], tmp_path / "page.html")
+    opened = open_file(browser, tmp_path / "page.html")
+
+    for table in TABLES:
+        rows = getattr(read_log(log), table)
+        button = opened.page.locator(f"[data-table={table}]")
+        assert button.count() == bool(len(rows)), table
+        if not len(rows):
+            continue
+        write_table(rows, "csv", None)
+        with opened.page.expect_download() as found:
+            button.click()
+        assert Path(found.value.path()).read_text("utf-8") == capsys.readouterr().out, table
+        assert found.value.suggested_filename == f"{table}.csv"
+
+
+def test_the_page_says_where_the_time_went_and_what_to_doubt(pages: Path, browser: Any) -> None:
+    run = open_file(browser, pages / "run.html").page.locator("main").inner_text()
+    several = open_file(browser, pages / "several.html").page.locator("#verdict").inner_text()
+
+    assert "takes" in run
+    assert "Time of each epoch" in run
+    assert "regression" in several
+
+
+def test_the_command_writes_a_page_and_says_what_could_not_be_judged(
+    fitlog: Fitlog, tmp_path: Path
+) -> None:
+    log = SAMPLES / "lenet-1.log"
+
+    done = fitlog("report", log, "-o", "page.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("wrote page.html (")
+
+    done = fitlog("report", SAMPLES / "restarted.log", "--baseline", log, "-o", "other.html")
+    assert done.returncode == 2
+    assert "fitlog: not judged: " in done.stderr
+    assert "not judged" in (tmp_path / "other.html").read_text("utf-8")
+
+
+def test_a_page_does_not_write_over_a_log_and_leaves_nothing_half(
+    fitlog: Fitlog, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    shutil.copy(SAMPLES / "lenet-1.log", log)
+    before = log.read_bytes()
+
+    assert fitlog("report", log, "-o", log).returncode == 2
+    assert fitlog("report", log, "-o", "missing/page.html").returncode == 2
+    assert log.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run.log"]
