@@ -32,6 +32,7 @@ nitpicky = True
 # Names of Python and of other packages are described elsewhere; ours must be described here.
 nitpick_ignore_regex = [("py:.*", r"(?!fitlog).*")]
 nitpick_ignore = [
+    ("py:class", "fitlog.ledger.Ledger"),  # a ledger that the commands have read already
     ("py:class", "fitlog.run.lines.Batch"),  # a type variable
     ("py:class", "fitlog_parsers.columns.Counts"),  # what is kept of a file, for the readers alone
 ]

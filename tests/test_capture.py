@@ -219,7 +219,8 @@ def test_a_command_that_a_signal_ends_is_interrupted(
 ) -> None:
     hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     try:
-        with started(*python("print(1, flush=True); input()"), cwd=tmp_path) as process:
+        # Not Python: a signal between its last look and its wait for input would go unheard.
+        with started("--", "sh", "-c", "echo ready; exec cat", cwd=tmp_path) as process:
             assert process.stdout is not None
             process.stdout.readline()
             process.send_signal(number)

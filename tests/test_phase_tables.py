@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fitlog import LogError, NoRecordsError, plot_phases, read_phases
+from fitlog import LogError, NoRecordsError, read_phases
 from fitlog.phases import PhaseLog
+from fitlog.plots import draw_phases
 from fitlog.run.phase_recorder import PHASES
 from phase_files import Simulated
 from support import SAMPLES
@@ -231,7 +232,7 @@ def test_of_a_distributed_run_one_worker_must_be_named(tmp_path: Path) -> None:
         read_phases(tmp_path)
 
     log = read_phases(tmp_path / "phases-1.jsonl")
-    assert plot_phases(log).get_suptitle() == f"{tmp_path.name}, phases-1"
+    assert draw_phases(log).get_suptitle() == f"{tmp_path.name}, phases-1"
 
 
 def test_a_missing_file_and_a_folder_without_one_are_errors(tmp_path: Path) -> None:

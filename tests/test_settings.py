@@ -120,7 +120,8 @@ def test_the_file_that_the_documentation_shows_is_read(tmp_path: Path) -> None:
 def test_the_command_the_options_and_the_documentation_agree() -> None:
     parameters = inspect.signature(run).parameters
     defaults = {field.name: field.default for field in fields(RunOptions)}
-    documented = re.findall(r"^\| `--([a-z-]+)`", PAGE.read_text("utf-8"), re.M)
+    pages = PAGE.read_text("utf-8") + PAGE.with_name("distributed.md").read_text("utf-8")
+    documented = re.findall(r"^\| `--([a-z-]+)`", pages, re.M)
 
     assert {name.replace("-", "_") for name in documented} == {*defaults, "config", "resume"}
     assert set(parameters) == {*defaults, "config", "resume", "context", "words"}

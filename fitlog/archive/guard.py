@@ -31,8 +31,11 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
         QueryError: it was ended for the time or memory that it took, or broke.
         KeyboardInterrupt: it was interrupted; it has ended.
     """
+    # Until both know what to do about them, they wait.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     child = os.fork()
     if not child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _limit_data(memory + _BASE_BYTES)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -40,6 +43,7 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
         return None
     try:
         with _passing_on_termination():
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             status = os.waitpid(child, 0)[1]
     except KeyboardInterrupt:
         _end(child)
