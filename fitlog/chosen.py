@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -58,6 +59,44 @@ def choose_runs(
         else:
             chosen.append(source)
     return chosen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """What is judged, and by what."""
+
+    candidates: list[Source | RunLog]
+    baseline: list[Source | RunLog]
+    history: str | os.PathLike[str] | Ledger | None
+
+
+def choose_sides(
+    candidates: Sequence[Source | RunLog],
+    baseline: Sequence[Source | RunLog],
+    history: str | os.PathLike[str] | None,
+    where: str | None = None,
+    *,
+    series: str | None = None,
+    warm_up: int | None = None,
+) -> Sides:
+    """Of all that is named for a judgement what it stands for.
+
+    `where` is for the archives among candidates and baseline; where there are none, for that of the
+    history.
+
+    Raises:
+        ArchiveError, QueryError, SettingError: as `choose_runs`.
+    """
+    of_history = None if any(map(is_archive, [*candidates, *baseline])) else where
+    return Sides(
+        candidates=choose_runs(candidates, where, others=[*baseline, history]),
+        baseline=choose_runs(baseline, where, others=[*candidates, history]),
+        history=(
+            None
+            if history is None
+            else choose_history(history, of_history, series=series, warm_up=warm_up)
+        ),
+    )
 
 
 def choose_history(

@@ -18,12 +18,11 @@ from fitlog.hparams import find_hparams
 from fitlog.reading import read_columns
 from fitlog.remedies import TOLD_BY_TABLES
 from fitlog.run_folder import RUN_LOG
-from fitlog.sources import Source, name_of, size_of
+from fitlog.sources import Source, is_large, name_of
 from fitlog.tables import RunLog
 from fitlog.which_run import choose_run
 from fitlog_parsers.columns import MISSING, SCOPES, SPLITS
 
-_LARGE_BYTES: Final = 1 << 20
 _WHOLE_EPOCH: Final = SCOPES.index("epoch")
 
 
@@ -155,8 +154,7 @@ def _folder_of(name: str) -> Path | None:
 
 
 def _rows_of_source(source: Source) -> _Rows:
-    # For a log of ordinary size numpy would cost more than it saves.
-    read = read_columns([source], bulk=size_of(source) > _LARGE_BYTES)
+    read = read_columns([source], bulk=is_large(source))
     speed, metrics, events = read.speed, read.metrics, read.events
     windows = zip(
         *_lists(speed.node, speed.run, speed.line, speed.samples_per_sec),

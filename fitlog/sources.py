@@ -26,6 +26,7 @@ from fitlog.errors import LogError
 Read = TypeVar("Read")
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
+_LARGE_BYTES: Final = 1 << 20
 CHUNK_BYTES: Final = 1 << 20
 # A log's text is ten times its compressed size, or fifty where it repeats itself.
 _MOST_TIMES: Final = 250
@@ -128,6 +129,11 @@ def size_of(source: Source) -> int:
         return Path(source).stat().st_size
     except (OSError, ValueError):
         return 0
+
+
+def is_large(source: Source) -> bool:
+    """Whether a log is worth numpy's import; a smaller one is read before that is done."""
+    return size_of(source) > _LARGE_BYTES
 
 
 class _Decompressor(Protocol):

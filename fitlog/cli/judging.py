@@ -67,22 +67,19 @@ def check(
     (inconclusive).
     """
     with user_errors() as outcome, errors_written(form, metric):
-        from fitlog.chosen import choose_history, choose_runs, is_archive
+        from fitlog.chosen import choose_sides
         from fitlog.gate import check as check_runs
         from fitlog.options import fraction, number_of_windows
 
         require_one_stdin([*candidates, *(baseline or [])])
         warm_up = number_of_windows(warmup)
-        old = baseline or []
-        of_history = None if any(map(is_archive, [*candidates, *old])) else where
+        sides = choose_sides(
+            candidates, baseline or [], history, where, series=series, warm_up=warm_up
+        )
         judgement = check_runs(
-            choose_runs(candidates, where, others=[*old, history]),
-            baseline=choose_runs(old, where, others=[*candidates, history]),
-            history=(
-                None
-                if history is None
-                else choose_history(history, of_history, series=series, warm_up=warm_up)
-            ),
+            sides.candidates,
+            baseline=sides.baseline,
+            history=sides.history,
             metric=metric,
             better=better,
             tolerance=fraction("--tolerance", tolerance),

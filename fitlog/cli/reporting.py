@@ -44,7 +44,7 @@ def report(
     be judged cannot be, and the page says why.
     """
     with user_errors():
-        from fitlog.chosen import choose_history, choose_runs, is_archive
+        from fitlog.chosen import choose_sides
         from fitlog.errors import OutputError
         from fitlog.printable import printable
         from fitlog.report import write_report
@@ -54,14 +54,16 @@ def report(
         require_one_stdin([*logs, *old])
         if output.is_dir():
             raise OutputError(f"{output} is a folder: name a file with --output")
-        of_history = None if any(map(is_archive, [*logs, *old])) else where
-        new = choose_runs(logs, where, others=[*old, history])
-        good = choose_runs(old, where, others=[*logs, history])
-        past = None if history is None else choose_history(history, of_history)
-        ledger = [past] if isinstance(past, str) else []
-        require_other_file(output, [*find_runs([*new, *good]), *ledger])
+        sides = choose_sides(logs, old, history, where)
+        ledger = [sides.history] if isinstance(sides.history, str) else []
+        require_other_file(output, [*find_runs([*sides.candidates, *sides.baseline]), *ledger])
         contents = write_report(
-            new, output, baseline=good, history=past, title=title, ignore=ignore or ()
+            sides.candidates,
+            output,
+            baseline=sides.baseline,
+            history=sides.history,
+            title=title,
+            ignore=ignore or (),
         )
         size = output.stat().st_size / 1e6
         typer.echo(f"wrote {printable(str(output))} ({size:.1f} MB)")

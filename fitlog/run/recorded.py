@@ -89,7 +89,7 @@ def _train(
         period=options.save_period,
     )
     training.data.train.after_epoch = checkpointer.complete
-    nans = NanWatch(options.disp_batches, stops=options.on_nan == "stop", say=_say)
+    nans = watch_nans(options)
     speedometer = training.arguments["batch_end_callback"]
     arguments = {
         **training.arguments,
@@ -145,8 +145,14 @@ def _log_end(line: str) -> None:
         logging.error(line)
 
 
+def watch_nans(options: RunOptions) -> NanWatch:
+    """What looks for nan, as the options want it."""
+    return NanWatch(options.disp_batches, stops=options.on_nan == "stop", say=_say)
+
+
 def _say(line: str) -> None:
-    print(f"fitlog: {line}", file=sys.stderr, flush=True)  # noqa: T201  # to whoever watches
+    """Tell whoever watches."""
+    print(f"fitlog: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _write_end(path: Path, record: dict[str, Any]) -> None:

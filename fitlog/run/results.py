@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fitlog.directions import is_higher_better
 from fitlog.errors import FitlogError
 from fitlog.reading import read_columns
+from fitlog.sources import is_large
 from fitlog_parsers.columns import SCOPES, SPLITS
-
-# What is smaller is read before numpy would be imported.
-_LARGE_BYTES: Final = 1 << 20
 
 
 def read_results(log: Path) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def read_results(log: Path) -> dict[str, Any]:
     neither to rise nor to fall is None, as is a value that is no finite number, and the speed where
     there are no windows.
     """
-    columns = read_columns([log], bulk=log.stat().st_size > _LARGE_BYTES)
+    columns = read_columns([log], bulk=is_large(log))
     metrics = columns.metrics
     rows = (metrics.scope, metrics.split, metrics.metric, metrics.epoch, metrics.value)
     values: dict[str, list[tuple[int, float]]] = {}

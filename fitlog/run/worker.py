@@ -74,8 +74,7 @@ def train_rank(mx: Any, task: Task) -> None:
     """Train this rank's part of the data, in step with the others as the key-value store has it."""
     from fitlog.run.checkpoints import Checkpointer
     from fitlog.run.instrument import fit
-    from fitlog.run.nans import NanWatch
-    from fitlog.run.recorded import checkpoint_prefix
+    from fitlog.run.recorded import checkpoint_prefix, watch_nans
     from fitlog.run.sampling import DEFAULT_EVERY
     from fitlog.run.training import build_training
 
@@ -100,7 +99,7 @@ def train_rank(mx: Any, task: Task) -> None:
     if sync_every is None:
         # At least one batch of an epoch: it tells a rank's own pace from that of the others.
         sync_every = min(DEFAULT_EVERY, max(2, training.data.batches_per_epoch - 1))
-    nans = NanWatch(options.disp_batches, stops=options.on_nan == "stop", say=_say)
+    nans = watch_nans(options)
     arguments = {
         **training.arguments,
         "kvstore": store,
@@ -116,11 +115,6 @@ def train_rank(mx: Any, task: Task) -> None:
         **arguments,
     )
     logging.info("%s%s", PARAMETERS, _hash_parameters(training.module))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"fitlog: {line}\n")
-    sys.stderr.flush()
 
 
 def _leave(code: int, message: str = "") -> NoReturn:
