@@ -215,3 +215,25 @@ def test_bytes_that_are_no_utf_8_are_written_out() -> None:
 
     assert isinstance(record, Metric)
     assert record.metric == r"l\xe4ss"
+
+
+def test_what_waits_for_later_lines_can_be_had_before_and_changes_nothing() -> None:
+    lines = [
+        b"Epoch[0] Batch [0-20]\tSpeed: 90.00 samples/sec\taccuracy=0.5\n",
+        b"Epoch[0] Batch [20-40]\tSpeed: 80.00 samples/sec\taccuracy=0.6\n",
+        b"Epoch[0] Train-accuracy=0.55\n",
+        b"Epoch[0] Time cost=1.000\n",
+        b"Epoch[0] Batch [0-20]\tSpeed: 95.00 samples/sec\taccuracy=0.5\n",
+        b"Epoch[0] Batch [20",
+    ]
+    reader = LogReader()
+    counts = []
+    given = []
+    for line in lines:
+        given += reader.feed(line)
+        counts.append((len(given), len(reader.so_far())))
+    given += reader.close()
+
+    assert counts == [(0, 2), (4, 0), (5, 0), (6, 0), (6, 0), (6, 0)]
+    whole = LogReader()
+    assert given == [*whole.feed(b"".join(lines)), *whole.close()]

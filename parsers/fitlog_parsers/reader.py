@@ -5,6 +5,7 @@ Files are read by `bulk.BulkReader`, which gives the same and is faster.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, deque
 
 from fitlog_parsers.columns import MISSING, Columns
@@ -66,6 +67,19 @@ class LogReader:
         self._buffer = LineBuffer()
         self._queue.append(Finding(code=code, line=self.lines + 1, text=text))
         return self._settled()
+
+    def so_far(self) -> list[Row]:
+        """Rows of whole lines that wait for later ones, as they would be if none came.
+
+        They come again, once those have told what they are. Lines that may be an evaluation's or a
+        new run's are left out.
+        """
+        twin = copy.deepcopy(self, {id(self._scanner): self._scanner})
+        twin._clock.close(twin.lines)
+        twin._settle_times()
+        for node in twin._nodes.values():
+            _take(node.tracker.guess_scope())
+        return [entry for entry in twin._settled() if isinstance(entry, Row)]
 
     def close(self) -> list[Entry]:
         """Read what is left: a last line without its end, and lines held until now."""

@@ -84,6 +84,12 @@ class RunTracker:
         self._give_up(line)
         return self._take()
 
+    def guess_scope(self) -> list[Placed]:
+        """What waits to be told from running means, taken for the windows that it mostly is."""
+        if self._waiting:
+            self._settle_scope(running=False)
+        return self._take()
+
     def close(self) -> list[Placed]:
         """What is still unsettled when the log ends."""
         return self.give_up(sys.maxsize)
