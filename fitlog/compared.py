@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.contrasts import NOISY_SPREAD, Figure, time_figure
-from fitlog.errors import NoRecordsError, SettingError
+from fitlog.errors import LogError, SettingError
 from fitlog.paces import MIN_WINDOWS
 from fitlog.phase_records import Fit, PhaseRecords, integer, read_records
 from fitlog.phase_sums import NETWORK
@@ -81,9 +81,8 @@ def read_facts(source: Source | RunLog) -> RunFacts:
     """Read all there is of a run.
 
     Raises:
-        LogError: the log, or the phases beside it, cannot be read. NoRecordsError: the log holds no
-        record. TrainingError: the `run.json` beside it is damaged. SettingError: several logs that
-        were read as one.
+        LogError: the log cannot be read. NoRecordsError: it holds no record. TrainingError: the
+        `run.json` beside it is damaged. SettingError: several logs that were read as one.
     """
     whole = source if isinstance(source, RunLog) else read_log(source)
     if "file" in whole.speed:
@@ -175,7 +174,7 @@ def _read_phases(place: Path | None, notes: list[str]) -> tuple[PhaseRecords | N
         return None, None
     try:
         records = read_records(file)
-    except NoRecordsError as error:
+    except LogError as error:
         notes.append(f"its phases are left out: {error}")
         return None, None
     if len(records.fits) > 1:

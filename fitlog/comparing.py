@@ -47,7 +47,7 @@ def compare(
     metrics by name whether 'higher' or 'lower' is better, where their names tell otherwise.
 
     Raises:
-        LogError: a log or the phases beside it cannot be read; a folder or glob without a log.
+        LogError: a log cannot be read; a folder or glob without a log.
         TrainingError: a damaged `run.json` beside a log.
         SettingError: fewer than two runs, or more than 26; one that is named twice; a metric that
         not all runs have; a target that is no finite number; a `RunLog` of several logs.

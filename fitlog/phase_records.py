@@ -7,7 +7,6 @@ is damaged is left out and counted; kinds and fields of newer schemas are passed
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterator
@@ -107,11 +106,15 @@ def read_records(source: Source) -> PhaseRecords:
 def _lines(source: Source) -> Iterator[str]:
     with opened(source) as file:
         rest = b""
+        is_empty = True
         while piece := file.read():
+            is_empty = False
             *lines, rest = (rest + piece).split(b"\n")
             rest = rest[:_LONGEST_LINE]
             for line in lines:
                 yield line.decode("utf-8", "replace") + "\n"
+        if is_empty and file.damage:
+            raise LogError(f"is damaged: {file.damage}", path=name_of(source))
         if rest:
             yield rest.decode("utf-8", "replace")
 
@@ -200,7 +203,7 @@ def _is_timed(record: Record) -> bool:
 
 
 def _is_seconds(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e12
+    return type(value) in (int, float) and abs(value) < 1e12
 
 
 def integer(record: Record, name: str) -> int | None:

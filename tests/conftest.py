@@ -6,11 +6,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browser import chromium
 from support import SAMPLES, Fitlog
 
 # Who runs tests in several processes sets the width of the terminal, which is none of the tests'.
@@ -47,6 +49,20 @@ def fitlog(tmp_path: Path) -> Fitlog:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def _chromium() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def browser(_chromium: Any) -> Iterator[Any]:
+    """A Chromium that the tests of a module share; what one of them opens is closed after it."""
+    yield _chromium
+    for context in _chromium.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

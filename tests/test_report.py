@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from browser import Opened, chromium, open_file
+from browser import Opened, open_file
 from fitlog.formats import write_table
 from fitlog.report import write_report
 from fitlog.tables import TABLES, read_log
@@ -34,12 +33,6 @@ HAS_TOOLTIP = """() => {
   return [...within(document.body)].some(
     (node) => node.getRootNode() !== document && /\\(validation\\)/.test(node.innerText ?? ""));
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +237,26 @@ def test_the_command_writes_a_page_and_says_what_could_not_be_judged(
     assert done.returncode == 2
     assert "fitlog: not judged: " in done.stderr
     assert "not judged" in (tmp_path / "other.html").read_text("utf-8")
+
+
+def test_what_is_damaged_beside_a_log_is_left_out_and_said(fitlog: Fitlog, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(SAMPLES / "lenet-1.log", tmp_path / name / "run.log")
+    (tmp_path / "a" / "run.json").write_text("{", encoding="utf-8")
+    (tmp_path / "b" / "phases.jsonl").write_bytes(b"\x1f\x8b no gzip file")
+
+    done = fitlog("report", "a", "b", "-o", "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    judged = fitlog("report", "b", "--baseline", "a", "-o", "judged.html")
+
+    assert (done.returncode, judged.returncode) == (0, 2)
+    for file in ("a/run.json", "b/phases.jsonl"):
+        assert [file in line for line in done.stderr.splitlines()].count(True) == 1
+        assert file in page
+    assert "put a whole one back" in done.stderr
+    assert "Comparison</h2>" in page
+    assert "not judged: a/run.json is no record" in judged.stderr
 
 
 def test_a_page_does_not_write_over_a_log_and_leaves_nothing_half(

@@ -67,6 +67,8 @@ def report(
         )
         size = output.stat().st_size / 1e6
         typer.echo(f"wrote {printable(str(output))} ({size:.1f} MB)")
+        for problem in contents.problems:
+            typer.echo(f"fitlog: {printable(problem.text)}; {problem.remedy}", err=True)
         if contents.unjudged:
             typer.echo(f"fitlog: not judged: {printable(contents.unjudged)}", err=True)
             raise typer.Exit(BAD_INPUT)

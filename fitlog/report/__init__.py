@@ -27,10 +27,11 @@ def write_report(
     """Write a page of these logs, runs' folders or globs, and give what it shows.
 
     With `baseline` or `history` the logs are judged, as `fitlog.check` does; where they cannot be,
-    the page says why, and so does `unjudged` of what is given back.
+    the page says why, and so does `unjudged` of what is given back. What lies beside a log and is
+    damaged is left out: the page and `problems` say so.
 
     Raises:
-        LogError, NoRecordsError, TrainingError: a log, or what lies beside it, cannot be read.
+        LogError, NoRecordsError: a log cannot be read.
         OutputError: the page cannot be written, or bokeh is not installed.
     """
     from fitlog.report.charts import library_script

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.compared import RunFacts, read_facts
+from fitlog.compared import RunFacts
 from fitlog.comparing import MOST_COMPARED, compare
 from fitlog.comparison import Comparison
 from fitlog.doctor import Examination, examine
-from fitlog.errors import FitlogError, LogError
+from fitlog.errors import FitlogError
 from fitlog.gate import Judgement, check
-from fitlog.phase_records import find_phase_file, read_records
-from fitlog.phase_sums import FitSums, sum_fit
-from fitlog.phases import build_phase_log
+from fitlog.phase_sums import FitSums
 from fitlog.plots.curves import Curve, make_curves
+from fitlog.report.beside import Beside, Problem, read_beside
 from fitlog.report.raw import joined_tables
 from fitlog.report.series import Chart, make_charts
-from fitlog.report.stacks import Stack, make_stack
+from fitlog.report.stacks import Stack
 from fitlog.sources import Source, opened
 from fitlog.tables import TABLES, RunLog, read_log
 from fitlog.which_run import find_runs
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from fitlog.ledger import Ledger
 
 
-_MOST_STACKS: Final = 6
 _LONGEST_LINE: Final = 300
 
 
@@ -51,7 +49,10 @@ class ReportedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """All that a page shows; `unjudged` says why there is no judgement where one was asked for."""
+    """All that a page shows; `unjudged` says why there is no judgement where one was asked for.
+
+    `problems` are files that could not be used.
+    """
 
     title: str
     runs: tuple[ReportedRun, ...]
@@ -61,6 +62,7 @@ class Contents:
     judgement: Judgement | None
     unjudged: str
     notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
     tables: dict[str, pd.DataFrame]
 
 
@@ -75,18 +77,19 @@ def gather(
     """Read the logs and what lies beside them.
 
     Raises:
-        LogError: a log or the phases beside it cannot be read. NoRecordsError: one holds no record.
-        TrainingError: a damaged `run.json` beside a log.
+        LogError: a log cannot be read. NoRecordsError: one holds no record.
     """
-    named = [(source, False) for source in find_runs(logs)]
-    named += [(source, True) for source in find_runs(baseline)]
-    read = [(_read(source), source, is_old) for source, is_old in named]
-    names = _names([facts.name for (_, facts), _, _ in read])
+    sources = [(source, False) for source in find_runs(logs)]
+    sources += [(source, True) for source in find_runs(baseline)]
+    read = [source if isinstance(source, RunLog) else read_log(source) for source, _ in sources]
+    beside = [
+        read_beside(log, source, number)
+        for number, (log, (source, _)) in enumerate(zip(read, sources, strict=True))
+    ]
+    names = _names([each.facts.name for each in beside])
     runs = tuple(
-        _run(name, log, facts, source, is_old, number)
-        for number, (name, ((log, facts), source, is_old)) in enumerate(
-            zip(names, read, strict=True)
-        )
+        _run(name, log, source, is_old, each)
+        for name, log, (source, is_old), each in zip(names, read, sources, beside, strict=True)
     )
     new, old = ([run.log for run in runs if run.is_baseline is side] for side in (False, True))
     curves = tuple(make_curves([run.log for run in runs], names))
@@ -95,7 +98,8 @@ def gather(
     if len(runs) > MOST_COMPARED:
         notes.append(f"{len(runs)} runs are not compared: {MOST_COMPARED} can be told apart")
     elif len(runs) > 1:
-        comparison = compare(*new, *old, baseline=old[0] if old else None)
+        comparable = [each.comparable for each in beside]
+        comparison = compare(*comparable, baseline=comparable[len(new)] if old else None)
     judgement, unjudged = None, ""
     if old or history is not None:
         try:
@@ -111,16 +115,12 @@ def gather(
         judgement=judgement,
         unjudged=unjudged,
         notes=tuple(notes),
+        problems=tuple(problem for each in beside for problem in each.problems),
         tables={
             table: joined_tables([(run.name, getattr(run.log, table)) for run in runs])
             for table in TABLES
         },
     )
-
-
-def _read(source: Source | RunLog) -> tuple[RunLog, RunFacts]:
-    log = source if isinstance(source, RunLog) else read_log(source)
-    return log, read_facts(log)
 
 
 def _names(names: Sequence[str]) -> list[str]:
@@ -132,44 +132,19 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _run(
-    name: str,
-    log: RunLog,
-    facts: RunFacts,
-    source: Source | RunLog,
-    is_baseline: bool,
-    number: int,
+    name: str, log: RunLog, source: Source | RunLog, is_baseline: bool, beside: Beside
 ) -> ReportedRun:
     examination = examine(log)
-    lines = _lines_of(source, {doubt.line for doubt in examination.doubts})
-    phases, stack = _phases_of(source, number)
     return ReportedRun(
         name=name,
         is_baseline=is_baseline,
         log=log,
-        facts=facts,
+        facts=beside.facts,
         examination=examination,
-        lines=lines,
-        phases=phases,
-        stack=stack,
+        lines=_lines_of(source, {doubt.line for doubt in examination.doubts}),
+        phases=beside.phases,
+        stack=beside.stack,
     )
-
-
-def _phases_of(source: Source | RunLog, number: int) -> tuple[FitSums | None, Stack | None]:
-    """The last fit of the file beside a run's log, where there is one."""
-    place = source.name if isinstance(source, RunLog) else source
-    if not isinstance(place, (str, os.PathLike)) or Path(place).name.split(".")[0] != "run":
-        return None, None
-    try:
-        records = read_records(find_phase_file(place))
-    except LogError:  # there is none, or nothing in it; facts.notes say so
-        return None, None
-    if not records.fits:
-        return None, None
-    fit = records.fits[-1]
-    stack = None
-    if number < _MOST_STACKS:
-        stack = make_stack(build_phase_log(records), fit.number, f"phases-{number}")
-    return sum_fit(records, fit), stack
 
 
 def _lines_of(source: Any, wanted: set[int]) -> dict[int, str]:
