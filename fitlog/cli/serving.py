@@ -28,11 +28,10 @@ def serve(
     The page is that of `fitlog report`; new points come by themselves.
     """
     with user_errors():
+        import contextlib
         import datetime
-        import threading
         import time
 
-        from fitlog.errors import SettingError
         from fitlog.follow import until_interrupted
         from fitlog.printable import printable
         from fitlog.report.charts import library_script
@@ -43,19 +42,10 @@ def serve(
         library_script()
         now = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
         live = LiveFolder(folder, now)
-        try:
-            server = LiveServer((host, port), live)
-        except OSError as error:
-            raise SettingError(
-                f"cannot listen at {host}:{port}: {error.strerror or error}; --port 0 takes a free"
-                " one"
-            ) from None
-        live.poll()
-        typer.echo(f"http://{printable(host)}:{server.server_address[1]}/ (Ctrl-C ends it)")
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            with terminable(), until_interrupted() as wait:
+        with LiveServer(host, port, live) as server, contextlib.closing(live), terminable():
+            live.poll()
+            typer.echo(f"{printable(server.url)} (Ctrl-C ends it)")
+            with server.answering(), until_interrupted() as wait:
                 due = 0.0
                 while wait():
                     if time.monotonic() < due:
@@ -63,7 +53,3 @@ def serve(
                     began = time.process_time()
                     live.poll()
                     due = time.monotonic() + _REST * (time.process_time() - began)
-        finally:
-            live.close()
-            server.shutdown()
-            server.server_close()

@@ -6,19 +6,23 @@ who missed more fetches the page anew.
 
 from __future__ import annotations
 
-import contextlib
 import copy
+import dataclasses
+import html
 import json
 import os
 import secrets
 import threading
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.errors import FitlogError, LogError
+from fitlog.errors import LogError
 from fitlog.follow import TURNS, Tail
+from fitlog.printable import printable
 from fitlog.reading import all_dialects
+from fitlog.report.beside import Problem
 from fitlog.report.charts import points_per_line, source_name, thinned
 from fitlog.report.contents import Contents, gather
 from fitlog.report.page import format_page
@@ -67,6 +71,8 @@ class GrowingLog:
     def tables(self) -> RunLog:
         """What was read so far."""
         columns = copy.deepcopy(self._columns)
+        for row in self._reader.so_far():
+            columns.add(row)
         columns.end_file(self._reader)
         return build_tables(columns, with_file=False)
 
@@ -88,46 +94,53 @@ class LiveFolder:
         self._folder, self._written = folder, written
         self._logs: dict[Path, GrowingLog] = {}
         self._tables: dict[Path, RunLog] = {}
-        self._contents: Contents | None = None
+        self._problems: tuple[Problem, ...] = ()
+        self.contents: Contents | None = None
         self._lines: _Lines = {}
         self._changed = threading.Condition()
         self._changes: deque[tuple[int, str]] = deque(maxlen=_KEPT_CHANGES)
         self._number = 0
         self._name = secrets.token_hex(4)  # another server's numbers say nothing
-        self._page: tuple[int, str] | None = None
+        self._pages: dict[bool, tuple[int, str]] = {}  # with charts and without, by number
         self._drawing = threading.Lock()
         self.is_over = False
 
     def poll(self) -> None:
         """Look for what is new, and tell all who wait."""
-        self._look()
+        wrong = self._look()
         is_new = False
         for path, log in self._logs.items():
             try:
                 if not log.poll():
                     continue
-            except LogError:
+            except LogError as error:
+                wrong.append(str(error))
                 continue
             tables = log.tables()
             if tables.has_records:
                 self._tables[path] = tables
                 is_new = True
-        if is_new:
-            with contextlib.suppress(FitlogError):  # half-written; the next look sees it whole
-                self._take(gather(list(self._tables.values()), title=self._folder.name or "runs"))
+        problems = tuple(Problem(text=text, remedy=_REMEDY) for text in sorted(wrong))
+        if not is_new and problems == self._problems:
+            return
+        self._problems = problems
+        if self._tables:
+            found = gather(list(self._tables.values()), title=self._folder.name or "runs")
+            self._take(dataclasses.replace(found, problems=(*found.problems, *problems)))
 
-    def page(self) -> str:
-        """The page as it is now."""
+    def page(self, *, charts: bool = True) -> str:
+        """The page as it is now; without charts for who has them, and wants the rest."""
         with self._drawing:
             with self._changed:
-                number, contents = self._number, self._contents
+                number, contents = self._number, self.contents
             if contents is None:
-                return _EMPTY.format(name=f"{self._name}-0")
-            if self._page is None or self._page[0] != number:
+                return _EMPTY.format(name=f"{self._name}-0", problems=_told(self._problems))
+            last, page = self._pages.get(charts, (0, ""))
+            if last != number:
                 version = f"{self._name}-{number}"
-                page = format_page(contents, written=self._written, version=version)
-                self._page = number, page
-            return self._page[1]
+                page = format_page(contents, written=self._written, version=version, charts=charts)
+                self._pages[charts] = number, page
+            return page
 
     def changes(self, since: str, seconds: float) -> list[tuple[str, str]]:
         """What has changed since then, by number; waits for so many seconds if nothing has."""
@@ -151,15 +164,20 @@ class LiveFolder:
         for log in self._logs.values():
             log.close()
 
-    def _look(self) -> None:
+    def _look(self) -> list[str]:
+        """Take in the logs that have come, and say what is wrong with those that cannot be."""
+        wrong = []
         found = sorted(logs_below(self._folder), key=_time_of, reverse=True)[:MOST_RUNS]
         for path in self._logs.keys() - set(found) if len(found) == MOST_RUNS else ():
             self._logs.pop(path).close()
             self._tables.pop(path, None)
         for path in sorted(found):
             if path not in self._logs:
-                with contextlib.suppress(LogError):
+                try:
                     self._logs[path] = GrowingLog(path)
+                except LogError as error:
+                    wrong.append(str(error))
+        return wrong
 
     def _take(self, contents: Contents) -> None:
         lines = {
@@ -167,15 +185,15 @@ class LiveFolder:
             for chart in contents.charts
             for line in chart.lines
         }
-        if self._lines.keys() == lines.keys() and self._contents is not None:
+        if self._lines.keys() == lines.keys() and self.contents is not None:
             change: dict[str, Any] = {"points": _points(self._lines, lines)}
             change["stacks"] = _stacks(contents)
-            change["whole"] = _shape(self._contents) != _shape(contents)
+            change["whole"] = _shape(self.contents) != _shape(contents)
         else:
             change = {"whole": True}
         with self._changed:
             self._number += 1
-            self._contents, self._lines = contents, lines
+            self.contents, self._lines = contents, lines
             self._changes.append((self._number, json.dumps(change)))
             self._changed.notify_all()
 
@@ -183,14 +201,25 @@ class LiveFolder:
 _EMPTY: Final = (
     '<!DOCTYPE html><html lang="en" data-live="{name}"><head><meta charset="utf-8">'
     '<meta http-equiv="refresh" content="2"><title>fitlog</title></head>'
-    "<body><main><p>No run yet in this folder.</p></main></body></html>"
+    "<body><main><p>No run yet in this folder.</p>{problems}</main></body></html>"
 )
+# What to do about a log that cannot be followed.
+_REMEDY: Final = "the others go on; what does not grow, fitlog report shows"
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    return "".join(
+        f"<p>{html.escape(printable(problem.text))}; {problem.remedy}</p>" for problem in problems
+    )
 
 
 def _shape(contents: Contents) -> list[object]:
     """What new points alone do not change."""
     charts: list[object] = [(chart.title, chart.is_log) for chart in contents.charts]
-    return charts + [(run.name, run.stack and tuple(run.stack.layers)) for run in contents.runs]
+    return charts + [
+        (run.name, run.phases is not None, run.stack and tuple(run.stack.layers))
+        for run in contents.runs
+    ]
 
 
 def _stacks(contents: Contents) -> dict[str, Any]:

@@ -6,6 +6,8 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
   async function draw() {
+    plots.clear();
+    views.clear();
     const items = JSON.parse(document.getElementById("chart-data").textContent);
     for (const place of all("[data-chart]")) {
       const [view] = (await Bokeh.embed.embed_item(items[place.dataset.chart], place)).roots;
@@ -157,70 +159,10 @@
     event.preventDefault();
     zoom(key, ...KEYS[event.key]);
   });
-  // A live page: new points come as events; what else has changed is fetched, at most each second.
-  const numbers = (values) => values.map((value) => (value === null ? NaN : value));
+  const sortTables = () => all("table.sortable").filter((table) => !table.querySelector("th button")).forEach(sortable);
 
-  function takePoints(changes) {
-    for (const figure of plots.values()) {
-      for (const { data_source: source } of new Set(figure.renderers)) {
-        const change = changes[source.name];
-        if (!change || source.taken === change) continue;
-        source.taken = change; // dots and line share a source
-        const points = { x: numbers(change.x), y: numbers(change.y) };
-        if (change.append) source.stream(points);
-        else source.data = points;
-      }
-    }
-  }
-
-  let pending = null;
-
-  async function refresh(isWhole) {
-    pending = null;
-    const text = await (await fetch("/", { cache: "no-store" })).text();
-    const fresh = new DOMParser().parseFromString(text, "text/html");
-    if (isWhole) {
-      document.querySelector("main").replaceWith(fresh.querySelector("main"));
-      document.getElementById("chart-data").textContent = fresh.getElementById("chart-data").textContent;
-      plots.clear();
-      views.clear();
-      await draw();
-    } else {
-      for (const id of ["summary", "verdict", "comparison", "warnings", "settings", "raw"]) {
-        const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
-        if (old && now && old.innerHTML !== now.innerHTML) old.replaceWith(now);
-      }
-    }
-    if (!isWhole) {
-      for (const text of ["figure.chart .wide", "#phases .lead", "#phases pre"]) {
-        const now = all(text, fresh);
-        all(text).forEach((old, i) => now[i] && old.replaceWith(now[i]));
-      }
-    }
-    all("script[id^=table-]").forEach((table) => table.remove());
-    document.body.append(...all("script[id^=table-]", fresh));
-    all("table.sortable").filter((table) => !table.querySelector("th button")).forEach(sortable);
-  }
-
-  function listen() {
-    const state = document.getElementById("live");
-    const events = new EventSource(`/events?since=${document.documentElement.dataset.live}`);
-    events.onopen = () => (state.textContent = "Live");
-    events.onerror = () => (state.textContent = "Not connected, live");
-    events.onmessage = ({ data }) => {
-      const { points, stacks, whole } = JSON.parse(data);
-      if (points && !whole) takePoints(points);
-      for (const [key, columns] of Object.entries(stacks ?? {})) {
-        if (!whole && plots.has(key)) plots.get(key).renderers[0].data_source.data = columns;
-      }
-      clearTimeout(pending);
-      pending = setTimeout(refresh, whole ? 0 : 1000, whole);
-    };
-  }
-
-  all("table.sortable").forEach(sortable);
+  sortTables();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colourAll);
   matchMedia("print").addEventListener("change", colourAll);
-  window.fitlog = { plots, views };
-  draw().then(() => document.documentElement.dataset.live && listen());
+  window.fitlog = { all, plots, views, draw, drawn: draw(), sortTables };
 })();

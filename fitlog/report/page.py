@@ -26,13 +26,17 @@ from fitlog.verdicts import format_judgement
 _FOLDER: Final = Path(__file__).parent
 
 
-def format_page(contents: Contents, *, written: str, version: str | None = None) -> str:
+def format_page(
+    contents: Contents, *, written: str, version: str | None = None, charts: bool = True
+) -> str:
     """The page as HTML; `written` says when, `version` names what a live page shows.
+
+    Without `charts` their places stay empty, and nothing is there to draw them.
 
     Raises:
         OutputError: bokeh and jinja2 are not installed.
     """
-    library = library_script()
+    library = library_script() if charts else ""
     import jinja2
 
     environment = jinja2.Environment(
@@ -44,12 +48,10 @@ def format_page(contents: Contents, *, written: str, version: str | None = None)
         lstrip_blocks=True,
     )
     environment.filters["number"] = format_number
-    script, style = (
-        (_FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.css")
+    script, live_script, style = (
+        (_FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "live.js", "page.css")
     )
-    names = [curve.label for curve in contents.curves]
-    items = {chart.key: chart_item(chart, names) for chart in contents.charts}
-    items |= {run.stack.key: stack_item(run.stack) for run in contents.runs if run.stack}
+    scripts = [library, script] if version is None else [library, script, live_script]
     from markupsafe import Markup
 
     return environment.get_template("page.html").render(
@@ -58,11 +60,10 @@ def format_page(contents: Contents, *, written: str, version: str | None = None)
         version=__version__,
         written=written,
         live=version,
-        policy=_policy(library, script, connect="'none'" if version is None else "'self'"),
+        policy=_policy(*scripts, connect="'none'" if version is None else "'self'"),
         style=Markup(style),  # noqa: S704  # ours
-        library=Markup(library),  # noqa: S704  # bokeh's
-        script=Markup(script),  # noqa: S704  # ours
-        charts=Markup(_json(items)),  # noqa: S704  # no < in it
+        scripts=[Markup(text) for text in scripts],  # noqa: S704  # bokeh's and ours
+        charts=Markup(_json(_items(contents) if charts else {})),  # noqa: S704  # no < in it
         comparison=contents.comparison and comparison_parts(contents.comparison),
         verdict=contents.judgement and format_judgement(contents.judgement),
         phases={run.name: format_fit(run.phases) for run in contents.runs if run.phases},
@@ -97,6 +98,13 @@ def format_number(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.5g}"
+
+
+def _items(contents: Contents) -> dict[str, Any]:
+    """The charts as bokeh takes them, by key."""
+    names = [curve.label for curve in contents.curves]
+    items = {chart.key: chart_item(chart, names) for chart in contents.charts}
+    return items | {run.stack.key: stack_item(run.stack) for run in contents.runs if run.stack}
 
 
 def _summary(run: ReportedRun) -> dict[str, Any]:
