@@ -57,6 +57,21 @@ def test_a_history_is_drawn_of_a_ledger(fitlog: Fitlog, tmp_path: Path) -> None:
     assert ">samples/sec<" in (tmp_path / "p.svg").read_text()
 
 
+def test_a_history_is_drawn_of_any_metric(fitlog: Fitlog, tmp_path: Path) -> None:
+    fitlog("history", "add", "ledger.jsonl", *[SAMPLES / f"lenet-{i}.log" for i in (1, 2, 3)])
+    history = ("plot", "ledger.jsonl", "--kind", "history", "-o", "p.svg")
+
+    done = fitlog(*history, "--metric", "validation-accuracy")
+    two = fitlog(*history, "--metric", "pace", "--metric", "time_cost")
+    unclear = fitlog(*history, "--metric", "validation-zeal")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": validation-accuracy<" in (tmp_path / "p.svg").read_text()
+    assert (two.returncode, unclear.returncode) == (2, 2)
+    assert "of one --metric" in two.stderr
+    assert "fitlog history show (--better higher or lower)" in unclear.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

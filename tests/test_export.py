@@ -353,9 +353,17 @@ def test_what_cannot_be_exported_is_said_and_exits_with_2(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("extra", ["tensorboard", "mlflow", "wandb", "parquet"])
+@pytest.mark.parametrize(
+    ("extra", "package"),
+    [
+        ("tensorboard", "tensorboard>"),
+        ("mlflow", "alembic>"),
+        ("wandb", "wandb>"),
+        ("parquet", "pyarrow<"),
+    ],
+)
 def test_a_missing_package_is_said_with_its_extra(
-    extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    extra: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("tensorboard.compat.proto.event_pb2", "mlflow", "wandb", "pyarrow"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -363,5 +371,6 @@ def test_a_missing_package_is_said_with_its_extra(
     with pytest.raises(OutputError) as raised:
         export_logs([SAMPLES / "timestamps.log"], extra, str(tmp_path / "out"))
 
-    assert f'pip install ".[{extra}]"' in str(raised.value)
+    assert f"(fitlog's extra {extra})" in str(raised.value)
+    assert f'pip install "{package}' in str(raised.value)
     assert not (tmp_path / "out").exists()

@@ -96,6 +96,19 @@ def test_a_logged_batch_size_needs_no_option() -> None:
     assert xs(plot_speed(read_log(text), view=View(x="sample"))) == [40]
 
 
+def test_the_record_of_a_run_tells_the_batch_size_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run.log").write_text("Epoch[0] Batch [0-10]\tSpeed: 9.00 samples/sec\n")
+    record = tmp_path / "run.json"
+    by_sample = View(x="sample")
+
+    record.write_text('{"schema": 1, "arguments": {"batch_size": 8}}')
+    assert xs(plot_speed(read_log(tmp_path / "run.log"), view=by_sample)) == [80]
+
+    record.write_text('{"schema": 1, "argu')
+    with pytest.raises(SettingError, match="does not state its batch size"):
+        plot_speed(read_log(tmp_path / "run.log"), view=by_sample)
+
+
 def test_time_is_that_of_the_log_and_a_log_without_dates_says_so(samples: Path) -> None:
     log = read_log(samples / "timestamps.log")
 
