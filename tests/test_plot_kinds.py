@@ -235,6 +235,22 @@ def test_runs_differ_by_marks_as_well_as_by_colours(samples: Path) -> None:
         assert len({str(line.get_marker()) for line in lines}) == 2
 
 
+def test_a_picture_says_what_its_strong_lines_are() -> None:
+    noisy = speeds_log(*range(100, 130))
+
+    assert plot_speed(noisy).get_title(loc="right").endswith("30 windows; line: running median")
+    both = plot_speed([noisy, speeds_log(*range(50, 80))])
+    assert both.get_title(loc="right") == "lines: running medians of the windows"
+    assert plot_speed(speeds_log(1, 2)).get_title(loc="right").endswith("of 2 windows")
+
+
+def test_runs_that_lie_over_each_other_are_said_to_be_the_same() -> None:
+    logs = [read_log(SAMPLES / f"{name}.log") for name in ("lenet-1", "lenet-naive-1", "lenet-2")]
+
+    assert plot_metrics(logs[:2]).get_title(loc="right") == "the same in both runs"
+    assert plot_metrics(logs).get_title(loc="right") == ""
+
+
 def test_an_unknown_metric_is_named_with_those_there_are(samples: Path) -> None:
     with pytest.raises(SettingError, match="no metric 'loss' is logged; there are: accuracy"):
         plot_metrics(read_log(samples / "canonical.log"), metric="loss")
