@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import sys
 from pathlib import Path
@@ -100,6 +102,25 @@ def test_what_cannot_be_drawn_is_refused_in_words(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["lenet-1.log"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another program opens pictures elsewhere")
+def test_a_picture_is_shown_by_what_opens_pictures_here(fitlog: Fitlog, tmp_path: Path) -> None:
+    opener, shown = tmp_path / "xdg-open", tmp_path / "shown"
+    os.mkfifo(shown)
+    opener.write_text(f'#!/bin/sh\necho "$@" > {shown}\n')
+    opener.chmod(0o755)
+    reader = os.open(shown, os.O_RDONLY | os.O_NONBLOCK)
+    plot = ("plot", LENET, "-o", "p.png", "--show")
+
+    done = fitlog(*plot, DISPLAY=":9", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    alone = fitlog(*plot, DISPLAY=":9", PATH=str(tmp_path / "nothing"))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "wrote p.png\n", "")
+    select.select([reader], [], [], 30)
+    assert os.read(reader, 100) == b"p.png\n"
+    assert (alone.returncode, alone.stdout) == (0, "wrote p.png\n")
+    assert "no program was found that opens pictures" in alone.stderr
 
 
 def test_a_terminal_gets_text_of_its_width_and_no_file(fitlog: Fitlog, tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def plot(
 
         save_figure(figure, target, dpi=dpi, size=wanted_size)
         typer.echo(f"wrote {printable(str(target))}")
-        if show:
-            typer.launch(str(target))
+        if show and typer.launch(str(target)):
+            typer.echo("fitlog: no program was found that opens pictures", err=True)
 
 
 # Which kinds an option is for; the others are for all.
