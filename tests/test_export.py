@@ -311,9 +311,11 @@ def test_a_log_without_a_number_makes_no_output(tmp_path: Path) -> None:
 def test_the_command_says_which_times_are_estimated(fitlog: Fitlog, tmp_path: Path) -> None:
     stamped = fitlog("export", SAMPLES / "timestamps.log", "--to", "csv", "-o", "a.csv")
     bare = fitlog("export", SAMPLES / "restarted.log", "--to", "jsonl", "-o", "b.jsonl")
+    latest = fitlog("export", SAMPLES / "timestamps.log", "--to", "prometheus", "-o", "a.prom")
 
     assert (stamped.returncode, stamped.stderr) == (0, "")
     assert stamped.stdout == "wrote 42 values of 1 run to a.csv\n"
+    assert latest.stdout == "wrote a summary of 42 values of 1 run to a.prom\n"
     assert bare.returncode == 0
     assert "are estimated" in bare.stderr
     assert bare.stdout == "wrote 59 values of 2 runs to b.jsonl\n"
