@@ -84,7 +84,7 @@ def test_a_history_is_drawn_of_any_metric(fitlog: Fitlog, tmp_path: Path) -> Non
         (["--kind", "epochs", "--smooth", "3"], "--smooth is for --kind"),
         (["--each"], "--each is for --kind speed or metrics or epochs, not for overview"),
         (["--kind", "compare"], "one run alone cannot be compared"),
-        (["--kind", "history"], "holds no run with 'pace'"),
+        (["--kind", "history"], "holds no run (line 1 of lenet-1.log cannot be read"),
         (["--kind", "phases", "--fit", "9"], "is no phases.jsonl"),
         (["--show"], "--show needs a display, and there is none here"),
     ],
