@@ -60,9 +60,17 @@ def _chromium() -> Iterator[Any]:
 @pytest.fixture
 def browser(_chromium: Any) -> Iterator[Any]:
     """A Chromium that the tests of a module share; what one of them opens is closed after it."""
+    before = _chromium.contexts
     yield _chromium
     for context in _chromium.contexts:
-        context.close()
+        if context not in before:
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def module_browser(_chromium: Any) -> Any:
+    """The same one, for what all tests of a module look at."""
+    return _chromium
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fitlog.formats import write_table
 from fitlog.report import write_report
 from fitlog.tables import TABLES, read_log
 from support import SAMPLES, Fitlog
+from test_watch import epoch_text
 
 EVIL = "<script>document.title='taken'</script><img/src=x/onerror=document.title='taken'>"
 
@@ -35,6 +37,19 @@ HAS_TOOLTIP = """() => {
 }"""
 
 
+# How each run's line is told in the legend, and how it is drawn.
+LINES_TOLD = """() => fitlog.all(".legend path").map((line) => {
+  const { stroke, strokeDasharray: dashes } = getComputedStyle(line);
+  return `${stroke} ${dashes === "none" ? "" : dashes.replace(/px,?/g, "").trim()}`.trim();
+})"""
+LINES_DRAWN = """(key) => fitlog.plots.get(key).renderers
+  .filter(({ glyph, name }) => glyph.type === "Line" && !name.endsWith(" (train)"))
+  .map(({ glyph }) => {
+    const [r, g, b] = glyph.line_color.value.match(/[0-9A-F]{2}/gi).map((two) => parseInt(two, 16));
+    return `rgb(${r}, ${g}, ${b}) ${glyph.line_dash.value.join(" ")}`.trim();
+  })"""
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with phases (`run.html`) and several runs with a verdict (`several.html`)."""
@@ -49,6 +64,20 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def _opened(pages: Path, module_browser: Any) -> dict[str, Opened]:
+    return {name: open_file(module_browser, pages / f"{name}.html") for name in ("run", "several")}
+
+
+@pytest.fixture
+def opened_pages(_opened: dict[str, Opened]) -> Iterator[dict[str, Opened]]:
+    """The pages as they were opened, for tests that only look at them, from wherever."""
+    yield _opened
+    for opened in _opened.values():
+        opened.page.set_viewport_size({"width": 1280, "height": 720})
+        opened.page.emulate_media(media="screen", color_scheme="light")
+
+
 def extent(opened: Opened, key: str = "speed") -> float:
     """How much of the x axis is shown."""
     script = "k => { const r = fitlog.plots.get(k).x_range; return r.end - r.start }"
@@ -57,9 +86,9 @@ def extent(opened: Opened, key: str = "speed") -> float:
 
 @pytest.mark.parametrize("name", ["run", "several"])
 def test_a_page_loads_without_an_error_and_asks_for_nothing_else(
-    name: str, pages: Path, browser: Any
+    name: str, pages: Path, opened_pages: dict[str, Opened]
 ) -> None:
-    opened = open_file(browser, pages / f"{name}.html")
+    opened = opened_pages[name]
 
     assert opened.errors == []
     assert [url for url in opened.requests if not url.startswith("data:")] == [
@@ -123,6 +152,30 @@ def test_a_legend_hides_a_run_in_all_charts(pages: Path, browser: Any) -> None:
     assert opened.page.locator(".legend button").nth(1).get_attribute("aria-pressed") == "false"
 
 
+def test_the_legend_tells_each_of_many_runs_by_its_line(tmp_path: Path, browser: Any) -> None:
+    logs = [tmp_path / f"{number:02}.log" for number in range(20)]
+    for log in logs:
+        log.write_text(epoch_text(0) + epoch_text(1), encoding="utf-8")
+    write_report(logs, tmp_path / "page.html")
+    opened = open_file(browser, tmp_path / "page.html")
+    told = opened.page.evaluate(LINES_TOLD)
+
+    assert len(set(told)) == len(logs)
+    assert opened.page.evaluate(LINES_DRAWN, "speed") == told
+    assert opened.page.evaluate(LINES_DRAWN, "metric-0") == told
+    opened.page.emulate_media(color_scheme="dark")
+    opened.page.wait_for_function(
+        f"old => ({LINES_DRAWN})('speed')[0] !== old && ({LINES_TOLD})()[0] !== old", arg=told[0]
+    )
+    dark = opened.page.evaluate(LINES_TOLD)
+    assert all(light != other for light, other in zip(told, dark, strict=True))
+    assert opened.page.evaluate(LINES_DRAWN, "metric-0") == dark
+    opened.page.emulate_media(media="print", color_scheme="dark")
+    opened.page.wait_for_function(f"told => ({LINES_TOLD})()[0] === told", arg=told[0])
+    assert opened.page.evaluate(LINES_DRAWN, "speed") == told
+    assert opened.page.locator(".legend .swatch").last.is_visible()
+
+
 def test_tables_sort_by_number_and_by_name(pages: Path, browser: Any) -> None:
     opened = open_file(browser, pages / "several.html")
     speeds = "#summary td:nth-of-type(3)"
@@ -163,14 +216,15 @@ def test_the_keyboard_reaches_everything(pages: Path, browser: Any) -> None:
     assert extent(opened) == pytest.approx(whole / 2)
 
 
-def test_a_phone_need_not_scroll_sideways(pages: Path, browser: Any) -> None:
-    for name in ("run", "several"):
-        opened = open_file(browser, pages / f"{name}.html", viewport={"width": 360, "height": 740})
+def test_a_phone_need_not_scroll_sideways(opened_pages: dict[str, Opened]) -> None:
+    for opened in opened_pages.values():
+        opened.page.set_viewport_size({"width": 360, "height": 740})
         assert opened.page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
-def test_paper_cuts_nothing_off(pages: Path, browser: Any) -> None:
-    opened = open_file(browser, pages / "several.html", viewport={"width": 680, "height": 990})
+def test_paper_cuts_nothing_off(opened_pages: dict[str, Opened]) -> None:
+    opened = opened_pages["several"]
+    opened.page.set_viewport_size({"width": 680, "height": 990})
     opened.page.emulate_media(media="print")
     widths = opened.page.locator(".wide table").evaluate_all(
         "tables => tables.map(table => table.getBoundingClientRect().right)"
@@ -180,13 +234,14 @@ def test_paper_cuts_nothing_off(pages: Path, browser: Any) -> None:
 
 
 def test_charts_and_page_are_dark_where_that_is_wanted_and_light_in_print(
-    pages: Path, browser: Any
+    opened_pages: dict[str, Opened],
 ) -> None:
-    opened = open_file(browser, pages / "run.html", color_scheme="dark")
+    opened = opened_pages["run"]
     label = "() => fitlog.plots.get('speed').below[0].major_label_text_color"
     paper = "() => getComputedStyle(document.body).backgroundColor"
 
-    assert opened.page.evaluate(label) == "#e6e8ea"
+    opened.page.emulate_media(color_scheme="dark")
+    opened.page.wait_for_function(f"() => ({label})() === '#e6e8ea'")
     assert opened.page.evaluate(paper) == "rgb(21, 24, 27)"
     opened.page.emulate_media(media="print")
     opened.page.wait_for_function(f"() => ({label})() === '#22262a'")
@@ -215,9 +270,11 @@ def test_the_raw_tables_are_what_parse_prints(
         assert found.value.suggested_filename == f"{table}.csv"
 
 
-def test_the_page_says_where_the_time_went_and_what_to_doubt(pages: Path, browser: Any) -> None:
-    run = open_file(browser, pages / "run.html").page.locator("main").inner_text()
-    several = open_file(browser, pages / "several.html").page.locator("#verdict").inner_text()
+def test_the_page_says_where_the_time_went_and_what_to_doubt(
+    opened_pages: dict[str, Opened],
+) -> None:
+    run = opened_pages["run"].page.locator("main").inner_text()
+    several = opened_pages["several"].page.locator("#verdict").inner_text()
 
     assert "takes" in run
     assert "Time of each epoch" in run

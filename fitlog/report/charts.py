@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import OutputError
 from fitlog.extras import install
+from fitlog.plots.themes import THEMES
 from fitlog.report.series import Chart, Line
 from fitlog.report.stacks import Stack
 
@@ -58,16 +59,22 @@ def chart_item(chart: Chart, names: Sequence[str]) -> dict[str, Any]:
         x, y = thinned(line, most)
         source = ColumnDataSource({"x": x, "y": y}, name=source_name(chart, line))
         look: dict[str, Any] = {
-            "color": line.color,
+            "color": THEMES["light"].color(line.tone),
             "alpha": _ALPHAS[line.weight],
             "name": f"{names[line.run]} ({line.part})",
         }
         drawn = figure.line(
-            "x", "y", source=source, line_width=_WIDTHS[line.weight], line_dash=line.style, **look
+            "x",
+            "y",
+            source=source,
+            line_width=_WIDTHS[line.weight],
+            line_dash=list(line.dash),
+            **look,
         )
-        drawn.tags = [line.run, line.weight]
+        drawn.tags = [line.run, line.weight, line.tone]
         if line.dots and len(x) <= _MOST_DOTS:
-            figure.scatter("x", "y", source=source, size=6, **look).tags = [line.run]
+            dots = figure.scatter("x", "y", source=source, size=6, **look)
+            dots.tags = drawn.tags
         if line.weight == "bold" or chart.key != "speed":
             hovered.append(drawn)
     figure.add_tools(

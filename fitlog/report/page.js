@@ -3,6 +3,12 @@
 (() => {
   const [plots, views] = [new Map(), new Map()]; // by a chart's key: the figure, and what draws it
 
+  // bokeh's tooltips are out of reach of the page's own style.
+  const TIP = `
+    :host { --tooltip-color: var(--page); --tooltip-text: var(--ink); --tooltip-border: var(--muted);
+      --tooltip-arrow-color: var(--muted); --tooltip-arrow-inner-color: var(--muted); }
+    .bk-tooltip-row-label { color: var(--muted); }`;
+
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
   async function draw() {
@@ -15,6 +21,9 @@
       views.set(place.dataset.chart, view);
       plots.set(place.dataset.chart, figure);
       colour(figure);
+      for (const tool of view.tool_views.values()) {
+        for (const tip of tool.ttmodels?.values() ?? []) tip.stylesheets = [TIP];
+      }
       if (matchMedia("(pointer: coarse)").matches) figure.toolbar.active_drag = null;
     }
     document.documentElement.dataset.drawn = "yes";
@@ -27,7 +36,13 @@
       axis.setv({ axis_label_text_color: muted, major_label_text_color: ink });
     }
     const alpha = Number(style.getPropertyValue("--faint-line"));
-    for (const { tags, glyph } of figure.renderers) if (tags[1] === "faint") glyph.line_alpha = alpha;
+    for (const { tags: [, weight, tone], glyph } of figure.renderers) {
+      if (weight === "faint") glyph.line_alpha = alpha;
+      if (tone === undefined) continue; // bars have the same colours on any ground
+      const color = style.getPropertyValue(`--tone-${tone}`).trim();
+      glyph.line_color = color;
+      if ("fill_color" in glyph) glyph.fill_color = color;
+    }
     for (const grid of figure.center) if ("grid_line_color" in grid) grid.setv({ grid_line_color: grid.dimension === 1 ? faint : null });
   }
 

@@ -16,11 +16,12 @@ from fitlog import __version__
 from fitlog.compare_formats import comparison_parts
 from fitlog.errors import OutputError
 from fitlog.phase_report import format_fit
+from fitlog.plots.themes import THEMES
 from fitlog.printable import printable
 from fitlog.report.charts import chart_item, library_script, stack_item
 from fitlog.report.contents import Contents, ReportedRun
 from fitlog.report.raw import pack_table
-from fitlog.report.series import THEME
+from fitlog.report.series import dash_of, tone_of
 from fitlog.verdicts import format_judgement
 
 _FOLDER: Final = Path(__file__).parent
@@ -56,12 +57,15 @@ def format_page(
 
     return environment.get_template("page.html").render(
         contents=contents,
-        theme=THEME,
+        legend=[
+            {"label": curve.label, "tone": tone_of(curve), "dash": dash_of(curve)}
+            for curve in contents.curves
+        ],
         version=__version__,
         written=written,
         live=version,
         policy=_policy(*scripts, connect="'none'" if version is None else "'self'"),
-        style=Markup(style),  # noqa: S704  # ours
+        style=Markup(_palette() + style),  # noqa: S704  # ours
         scripts=[Markup(text) for text in scripts],  # noqa: S704  # bokeh's and ours
         charts=Markup(_json(_items(contents) if charts else {})),  # noqa: S704  # no < in it
         comparison=contents.comparison and comparison_parts(contents.comparison),
@@ -98,6 +102,16 @@ def format_number(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.5g}"
+
+
+def _palette() -> str:
+    """The colours of runs, on both grounds, as the page's style and script ask for them."""
+    light, dark = (
+        "".join(f"--tone-{tone}: {color}; " for tone, color in enumerate(THEMES[name].colors))
+        for name in ("light", "dark")
+    )
+    on_dark = "@media screen and (prefers-color-scheme: dark)"
+    return f":root {{ {light}}}\n{on_dark} {{ :root {{ {dark}}} }}\n"
 
 
 def _items(contents: Contents) -> dict[str, Any]:

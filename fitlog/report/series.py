@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from fitlog.directions import is_higher_better, unit_of
 from fitlog.plots.curves import Curve
 from fitlog.plots.places import make_places
 from fitlog.plots.smoothing import running_median
-from fitlog.plots.themes import THEMES
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -23,32 +22,47 @@ if TYPE_CHECKING:
 
     Numbers = np.ndarray[Any, Any]
 
-Style = Literal["solid", "dashed", "dotted", "dotdash"]
+# Pixels that are drawn and left out by turns; a solid line has none.
+Dash = tuple[int, ...]
 Weight = Literal["faint", "bold"]
 
 MOST_CHARTED_METRICS: Final = 24
 _SMOOTHED_WINDOWS: Final = 24
 _LOG_SCALE_RATIO: Final = 100
 _MOST_TABLE_ROWS: Final = 400
-# More runs than there are colours are told apart by how their lines are broken.
-_STYLES: Final[tuple[Style, ...]] = ("solid", "dotted", "dotdash")
-# The page gives them those of a dark ground where it has one.
-THEME: Final = THEMES["light"]
+# More runs than there are colours are told apart by how their lines are broken: solid or dotted,
+# and dashed in training.
+TONES: Final = 8
+_DASHES: Final[tuple[Dash, ...]] = ((), (2, 4), (2, 4, 2, 10))
+_TRAIN_DASHES: Final[tuple[Dash, ...]] = ((6, 4), (14, 4), (14, 4, 4, 4))
+# Of a run alone, what is validated is told by another colour.
+_VALIDATION_TONE: Final = 1
 _VIEW: Final = View()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of one run: `part` says what of it, `x` and `y` are float64 (n,), nan breaks it."""
+    """A line of one run: `part` says what of it, `x` and `y` are float64 (n,), nan breaks it.
+
+    `tone` is the number of its colour, which depends on the page's ground.
+    """
 
     run: int
     part: str
-    color: str
-    style: Style
+    tone: int
+    dash: Dash
     weight: Weight
     x: Numbers
     y: Numbers
     dots: bool = False
+
+
+class _Shown(TypedDict):
+    """What all lines of a run on a chart have in common."""
+
+    run: int
+    tone: int
+    dash: Dash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +97,15 @@ def make_charts(curves: Sequence[Curve]) -> list[Chart]:
     return charts
 
 
-def style_of(run: int) -> Style:
-    """How the line of a run is drawn."""
-    return _STYLES[run // len(THEME.colors) % len(_STYLES)]
+def tone_of(curve: Curve) -> int:
+    """The number of a run's colour."""
+    return curve.number % TONES
+
+
+def dash_of(curve: Curve, *, is_train: bool = False) -> Dash:
+    """How a run's line is broken."""
+    dashes = _TRAIN_DASHES if is_train else _DASHES
+    return dashes[curve.number // TONES % len(dashes)]
 
 
 def _speed_chart(curves: Sequence[Curve]) -> Chart:
@@ -96,11 +116,7 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
         x = places.of(curve, curve.speed)
         y = curve.speed["samples_per_sec"].to_numpy(dtype="float64")
         broken += int((y != y).sum())
-        shown: dict[str, Any] = {
-            "run": run,
-            "color": THEME.color(curve.number),
-            "style": style_of(run),
-        }
+        shown = _Shown(run=run, tone=tone_of(curve), dash=dash_of(curve))
         if len(y) < _SMOOTHED_WINDOWS:
             lines.append(Line(**shown, part="windows", weight="bold", x=x, y=y, dots=True))
             continue
@@ -109,6 +125,7 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
     notes = []
     if any(line.part == "median" for line in lines):
         notes.append("faint: each window; bold: the running median")
+    notes += _nodes_told(curves)
     if broken:
         notes.append(f"{broken} windows without a finite speed are left out")
     return Chart(
@@ -130,23 +147,19 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
         rows = curve.metrics[curve.metrics["metric"] == metric]
         whole = rows[rows["scope"] == "epoch"]
         within = rows[(rows["scope"] != "epoch") & (rows["split"] == "train")]
-        shown: dict[str, Any] = {"run": run, "color": THEME.color(curve.number)}
+        shown = _Shown(run=run, tone=tone_of(curve), dash=dash_of(curve))
         if len(within) and (alone or whole.empty):
             x, y = places.of(curve, within), within["value"].to_numpy(dtype="float64")
             weight: Weight = "bold" if whole.empty else "faint"
-            lines.append(Line(**shown, part="within", style=style_of(run), weight=weight, x=x, y=y))
-        styles: tuple[tuple[str, Style], ...] = (
-            ("train", "dashed"),
-            ("validation", style_of(run)),
-        )
-        for split, style in styles:
+            lines.append(Line(**shown, part="within", weight=weight, x=x, y=y))
+        for split in ("train", "validation"):
             x, y = _by_epoch(whole[whole["split"] == split])
             if not len(x):
                 continue
-            shown["color"] = (
-                THEME.accent if alone and split == "validation" else THEME.color(curve.number)
-            )
-            lines.append(Line(**shown, part=split, style=style, weight="bold", x=x, y=y, dots=True))
+            shown["dash"] = dash_of(curve, is_train=split == "train")
+            if alone and split == "validation":
+                shown["tone"] = _VALIDATION_TONE
+            lines.append(Line(**shown, part=split, weight="bold", x=x, y=y, dots=True))
     return Chart(
         key=key,
         title=metric,
@@ -155,7 +168,7 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
         lines=tuple(_behind(lines)),
         rows=_metric_rows(curves, metric),
         is_log=_falls_far(lines, metric),
-        note=_parts_told(lines),
+        note="; ".join([_parts_told(lines), *_nodes_told(curves)]),
     )
 
 
@@ -181,15 +194,23 @@ def _falls_far(lines: Sequence[Line], metric: str) -> bool:
 
 
 def _parts_told(lines: Sequence[Line]) -> str:
+    is_solid = all(line.dash in ((), _TRAIN_DASHES[0]) for line in lines)
     told = {
         "train": "dashed: training, whole epochs",
-        "validation": "solid: validation",
+        "validation": "solid: validation" if is_solid else "solid or dotted: validation",
         "within": "faint: within the epoch",
     }
     parts = {line.part for line in lines}
     if parts == {"within"}:
         return "within the epoch: the log has no value of a whole epoch"
     return "; ".join(text for part, text in told.items() if part in parts)
+
+
+def _nodes_told(curves: Sequence[Curve]) -> list[str]:
+    if all(curve.nodes == 1 for curve in curves):
+        return []
+    nodes = curves[0].nodes if len(curves) == 1 else "several"
+    return [f"of {nodes} nodes, the median at each place"]
 
 
 def _speed_rows(curves: Sequence[Curve]) -> Rows:

@@ -20,6 +20,7 @@ from fitlog.errors import SettingError
 from fitlog.report.live import LiveFolder
 
 _SECONDS: Final = 10.0  # after which a silent stream says that it is still there
+_SECONDS_TO_END: Final = 0.1
 _HOST: Final = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 
 
@@ -56,7 +57,7 @@ class LiveServer(ThreadingHTTPServer):
     @contextlib.contextmanager
     def answering(self) -> Iterator[None]:
         """Requests are answered in here, by threads."""
-        thread = threading.Thread(target=self.serve_forever, daemon=True)
+        thread = threading.Thread(target=self.serve_forever, args=(_SECONDS_TO_END,), daemon=True)
         thread.start()
         try:
             yield
