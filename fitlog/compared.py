@@ -96,7 +96,7 @@ def read_facts(source: Source | RunLog) -> RunFacts:
     if record is None and place is not None and (place.parent / RECORD).is_file():
         record = read_record(place.parent)
     settings = flat_settings(record) if record else _texts(whole.hparams)
-    status = str(record.get("status")) if record else _status(log)
+    status = str((record or {}).get("status") or _status(log))
     if status != "finished":
         notes.append(f"it has not finished: {status}" if status else "its end is not known")
     records, fit = _read_phases(place, notes)

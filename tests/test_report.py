@@ -137,6 +137,27 @@ def test_a_chart_shows_a_value_under_the_pointer_and_zooms(pages: Path, browser:
     )
 
 
+def test_y_holds_the_lines_in_sight_where_x_is_zoomed(pages: Path, browser: Any) -> None:
+    opened = open_file(browser, pages / "several.html")
+    in_sight = """(key) => {
+      const { x_range: x, y_range: y, renderers } = fitlog.plots.get(key);
+      const seen = renderers.flatMap(({ data_source: { data } }) =>
+        [...data.y].filter((_, i) => data.x[i] >= x.start && data.x[i] <= x.end));
+      return [y.start, Math.min(...seen), Math.max(...seen), y.end];
+    }"""
+    for key in ("metric-0", "metric-1"):  # the second has a logarithmic axis
+        whole = opened.page.evaluate(in_sight, key)
+        opened.page.locator(f"[data-chart={key}]").focus()
+        opened.page.keyboard.press("+")
+        bottom, low, high, top = opened.page.evaluate(in_sight, key)
+        opened.page.keyboard.press("0")
+        opened.page.wait_for_function(
+            f"([key, top]) => ({in_sight})(key).at(-1) === top", arg=[key, whole[-1]]
+        )
+
+        assert whole[0] < bottom <= low < high <= top < whole[-1]
+
+
 def test_a_legend_hides_a_run_in_all_charts(pages: Path, browser: Any) -> None:
     opened = open_file(browser, pages / "several.html")
     shown = (

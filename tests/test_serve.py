@@ -216,6 +216,21 @@ def test_what_a_reader_has_chosen_stays_when_tables_change(folder: Path, browser
     assert errors == []
 
 
+def test_tables_follow_also_where_lines_come_without_a_pause(folder: Path, browser: Any) -> None:
+    with answered(folder) as (live, server):
+        page, errors = open_page(browser, server.url)
+        before = page.locator("[data-table=speed]").inner_text()
+        for batch in range(10, 10_000, 5):
+            append(folder / "one.log", window(1, batch, 850.0))
+            live.poll()
+            if page.locator("[data-table=speed]").inner_text() != before:
+                break
+        else:
+            pytest.fail("the tables stayed as they were")
+
+    assert errors == []
+
+
 def test_a_point_that_comes_while_the_page_is_fetched_is_drawn_once(
     folder: Path, browser: Any
 ) -> None:

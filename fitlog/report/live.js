@@ -3,7 +3,7 @@
 // What the reader has chosen (zoom, order, what is open or hidden, place and focus) is found by the
 // names of things, and put back.
 (() => {
-  const { all, plots, draw, drawn, sortTables } = window.fitlog;
+  const { all, plots, draw, fit, drawn, sortTables } = window.fitlog;
   const LEAST_REST = 1000; // milliseconds
   const REST = 20; // times as long as a fetch took: it takes time from a training
   const PARTS = [
@@ -96,6 +96,7 @@
         if (change.append) source.stream(points);
         else source.data = points;
       }
+      fit(figure);
     }
   }
 

@@ -21,6 +21,7 @@
       views.set(place.dataset.chart, view);
       plots.set(place.dataset.chart, figure);
       colour(figure);
+      figure.x_range.change.connect(() => fit(figure));
       for (const tool of view.tool_views.values()) {
         for (const tip of tool.ttmodels?.values() ?? []) tip.stylesheets = [TIP];
       }
@@ -48,6 +49,25 @@
 
   const colourAll = () => plots.forEach(colour);
 
+  // Where the reader has zoomed along x, y holds the lines that are in sight.
+  function fit(figure) {
+    const { x_range: { start, end, have_updated_interactively: isZoomed }, y_range, y_scale } = figure;
+    const lines = figure.renderers.filter(({ visible, glyph }) => visible && glyph.type === "Line");
+    if (!isZoomed || !lines.length) return;
+    const seen = lines.flatMap(({ data_source: { data: { x, y } } }) =>
+      [...y].filter((value, i) => isFinite(value) && !(x[i + 1] < start) && !(x[i - 1] > end)));
+    if (!seen.length) return;
+    const isLog = y_scale.type === "LogScale";
+    const [low, high] = [Math.min, Math.max].map((most) => {
+      const value = seen.reduce((a, b) => most(a, b));
+      return isLog ? Math.log10(value) : value;
+    });
+    const room = 0.05 * (high - low || Math.abs(high) || 1);
+    const [bottom, top] = [low - room, high + room].map((value) => (isLog ? 10 ** value : value));
+    y_range.have_updated_interactively = true;
+    y_range.setv({ start: bottom, end: top });
+  }
+
   function zoom(key, factor, shift = 0) {
     const figure = plots.get(key);
     if (!figure) return;
@@ -73,6 +93,7 @@
     for (const [key, figure] of plots) {
       if (key.startsWith("phases-")) continue;
       for (const renderer of figure.renderers) if (renderer.tags[0] === run) renderer.visible = isShown;
+      fit(figure);
     }
   }
 
@@ -179,5 +200,5 @@
   sortTables();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", colourAll);
   matchMedia("print").addEventListener("change", colourAll);
-  window.fitlog = { all, plots, views, draw, drawn: draw(), sortTables };
+  window.fitlog = { all, plots, views, draw, fit, drawn: draw(), sortTables };
 })();
