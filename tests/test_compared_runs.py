@@ -162,3 +162,15 @@ def test_a_damaged_record_is_an_error_and_one_with_strange_parts_is_none(tmp_pat
     assert compare(log_of(), strange).settings == ()
     with pytest.raises(TrainingError, match=r"run\.json is no record of a run"):
         compare(log_of(), broken)
+
+
+def test_phases_that_cannot_be_read_are_left_out_and_a_record_without_status_says_nothing(
+    tmp_path: Path,
+) -> None:
+    damaged = record_of(tmp_path / "damaged", status=None)
+    (damaged / "phases.jsonl").write_bytes(gzip.compress(b"")[:12])
+
+    run = compare(log_of(), damaged).runs[1]
+
+    assert run.status == "finished"
+    assert [note for note in run.notes if "its phases are left out: is damaged" in note]
