@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fitlog.comparison import Comparison
     from fitlog.errors import (
         AmbiguousDialectError,
+        ArchiveError,
         BaselineError,
         DialectFileError,
         FitlogError,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AmbiguousDialectError": "fitlog.errors",
+    "ArchiveError": "fitlog.errors",
     "BaselineError": "fitlog.errors",
     "Comparison": "fitlog.comparison",
     "DialectFileError": "fitlog.errors",
@@ -67,6 +69,7 @@ _HOMES = {
 
 __all__ = [
     "AmbiguousDialectError",
+    "ArchiveError",
     "BaselineError",
     "Comparison",
     "DialectFileError",

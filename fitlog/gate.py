@@ -65,7 +65,7 @@ def check(
         LogError: a log cannot be read, or holds nothing that could be judged.
         TrainingError: a damaged `run.json` beside a log.
         BaselineError: nothing to compare with, unlike runs, a run that is both candidate and
-        baseline, or metrics of different epochs.
+            baseline, or metrics of different epochs.
         SettingError: a setting out of its range, a run named twice, or a `RunLog` of several logs.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
