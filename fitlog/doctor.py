@@ -102,7 +102,7 @@ def format_examination(found: Examination) -> str:
     lines = [
         printable(found.name),  # the name of a file may hold a line's end
         f"  {found.lines:,} lines; with a record: {dialects}",
-        "  runs: " + ", ".join(f"{run} {status}" for run, status in found.runs),
+        "  " + ", ".join(f"run {run} {status}" for run, status in found.runs),
         f"  {found.times}",
     ]
     if found.mxnet:

@@ -50,7 +50,7 @@ def plot(
         typer.Option(metavar="NAME", help="Only this metric; may be given several times."),
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="A panel for each run, not all over each other.")
+        bool, typer.Option("--each", help="A panel for each run; of --kind speed, metrics or epochs.")
     ] = False,
     smooth: Annotated[
         float | None,
