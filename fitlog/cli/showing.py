@@ -50,7 +50,8 @@ def plot(
         typer.Option(metavar="NAME", help="Only this metric; may be given several times."),
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="A panel for each run; of --kind speed, metrics or epochs.")
+        bool,
+        typer.Option("--each", help="A panel for each run; of --kind speed, metrics or epochs."),
     ] = False,
     smooth: Annotated[
         float | None,
