@@ -26,15 +26,15 @@ second TAB on.
 |---|---|
 | 0 | it did what it was asked for; of `check` and `bench`, pass or improved |
 | 1 | a regression (`check`, `bench`) |
-| 2 | it could not: wrong options, a file that is missing, unreadable or no log, one that cannot be \
-written, a package that is not installed, a training that failed, nothing to compare with |
+| 2 | it could not: wrong options, no log, a file that cannot be read or written, nothing to \
+compare with, a package that is not installed, a training that failed |
 | 3 | inconclusive (`check`, `bench`) |
 | 130 | stopped by Ctrl-C |
 | 143 | stopped by SIGTERM |
 
-`fitlog run SCRIPT.py` and `fitlog run -- COMMAND` end with the code of what they ran. What went wrong is
-said on standard error, in a line that begins with `fitlog:`, or `Error:` where the command line is wrong.
-A finding is no error: `doctor`, `compare` and `report` end with 0 whatever they find.
+`fitlog run SCRIPT.py` and `fitlog run -- COMMAND` end with the code of what they ran. What went
+wrong is said on standard error, in a line that begins with `fitlog:`, or `Error:` where the command
+line is wrong. A finding is no error: `doctor`, `compare` and `report` end with 0 whatever they find.
 """
 
 
