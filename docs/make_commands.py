@@ -34,7 +34,8 @@ compare with, a package that is not installed, a training that failed |
 
 `fitlog run SCRIPT.py` and `fitlog run -- COMMAND` end with the code of what they ran. What went
 wrong is said on standard error, in a line that begins with `fitlog:`, or `Error:` where the command
-line is wrong. A finding is no error: `doctor`, `compare` and `report` end with 0 whatever they find.
+line is wrong. A finding is no error: `doctor`, `compare` and `report` end with 0 whatever they
+find.
 """
 
 

@@ -93,7 +93,7 @@ def plot(
     ] = None,
     where: Where = None,
 ) -> None:
-    """Draw trainings as a picture: speed, metrics, epochs, phases, a comparison, a history.
+    """Draw trainings as a picture, of one of several kinds.
 
     Several logs are drawn over each other. LOG is a ledger with --kind history, and a run's folder
     or its phases.jsonl with --kind phases.
