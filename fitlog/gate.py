@@ -74,7 +74,9 @@ def check(
     if not candidates:
         raise BaselineError("no candidate to judge")
     if not baseline and history is None:
-        raise BaselineError("no baseline to compare with: name at least one log of a good run")
+        raise BaselineError(
+            "no baseline to compare with: name logs of good runs (--baseline) or a ledger (--history)"
+        )
     candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
     # A ledger that is not there is said before time is spent on logs.
