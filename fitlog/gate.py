@@ -75,7 +75,8 @@ def check(
         raise BaselineError("no candidate to judge")
     if not baseline and history is None:
         raise BaselineError(
-            "no baseline to compare with: name logs of good runs (--baseline) or a ledger (--history)"
+            "no baseline to compare with: name logs of good runs (--baseline), or a ledger"
+            " (--history)"
         )
     candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
