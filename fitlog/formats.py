@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import FitlogError, OutputError
+from fitlog.extras import install
 from fitlog.printable import printable
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _write_parquet(table: pd.DataFrame, path: Path | None) -> None:
     try:
         import pyarrow  # noqa: F401  # pandas' own message does not say how to get it here
     except ImportError:
-        raise OutputError('parquet needs one package more: pip install "pyarrow<26"') from None
+        raise OutputError(f"parquet needs pyarrow: {install('parquet')}") from None
     try:
         table.to_parquet(path, index=False)
     except OSError as error:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeVar, cast
 
 from fitlog.errors import LogError
+from fitlog.extras import install
 
 Read = TypeVar("Read")
 Source = str | os.PathLike[str] | bytes | IO[bytes]
@@ -347,8 +348,7 @@ def _zstd(stream: _Counted, name: str) -> io.BufferedIOBase:
         zstd = importlib.import_module(_ZSTD_MODULE)
     except ImportError:
         raise LogError(
-            "is compressed with zstd, which needs one package more: pip install backports.zstd",
-            path=name,
+            f"is compressed with zstd, which needs a package more: {install('zstd')}", path=name
         ) from None
     return cast(io.BufferedIOBase, zstd.ZstdFile(stream))
 

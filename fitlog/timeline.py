@@ -65,6 +65,9 @@ def find_timelines(
         if series is None or entries[0].like.get("series", "") == series
     ]
     timelines = [_timeline(ledger, entries, measure) for entries in chosen if entries]
+    if not ledger.entries:
+        unread = f" ({ledger.doubts[0]})" if ledger.doubts else ""
+        raise BaselineError(f"the ledger {ledger.name} holds no run{unread}")
     if not timelines:
         names = sorted({entry.like.get("series", "") for entry in ledger.entries} - {""})
         measures = dict.fromkeys(name for entry in ledger.entries for name in entry.measures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import sys
 from pathlib import Path
@@ -57,6 +59,21 @@ def test_a_history_is_drawn_of_a_ledger(fitlog: Fitlog, tmp_path: Path) -> None:
     assert ">samples/sec<" in (tmp_path / "p.svg").read_text()
 
 
+def test_a_history_is_drawn_of_any_metric(fitlog: Fitlog, tmp_path: Path) -> None:
+    fitlog("history", "add", "ledger.jsonl", *[SAMPLES / f"lenet-{i}.log" for i in (1, 2, 3)])
+    history = ("plot", "ledger.jsonl", "--kind", "history", "-o", "p.svg")
+
+    done = fitlog(*history, "--metric", "validation-accuracy")
+    two = fitlog(*history, "--metric", "pace", "--metric", "time_cost")
+    unclear = fitlog(*history, "--metric", "validation-zeal")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": validation-accuracy<" in (tmp_path / "p.svg").read_text()
+    assert (two.returncode, unclear.returncode) == (2, 2)
+    assert "of one --metric" in two.stderr
+    assert "fitlog history show (--better higher or lower)" in unclear.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -67,7 +84,7 @@ def test_a_history_is_drawn_of_a_ledger(fitlog: Fitlog, tmp_path: Path) -> None:
         (["--kind", "epochs", "--smooth", "3"], "--smooth is for --kind"),
         (["--each"], "--each is for --kind speed or metrics or epochs, not for overview"),
         (["--kind", "compare"], "one run alone cannot be compared"),
-        (["--kind", "history"], "holds no run with 'pace'"),
+        (["--kind", "history"], "holds no run (line 1 of lenet-1.log cannot be read"),
         (["--kind", "phases", "--fit", "9"], "is no phases.jsonl"),
         (["--show"], "--show needs a display, and there is none here"),
     ],
@@ -85,6 +102,25 @@ def test_what_cannot_be_drawn_is_refused_in_words(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["lenet-1.log"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another program opens pictures elsewhere")
+def test_a_picture_is_shown_by_what_opens_pictures_here(fitlog: Fitlog, tmp_path: Path) -> None:
+    opener, shown = tmp_path / "xdg-open", tmp_path / "shown"
+    os.mkfifo(shown)
+    opener.write_text(f'#!/bin/sh\necho "$@" > {shown}\n')
+    opener.chmod(0o755)
+    reader = os.open(shown, os.O_RDONLY | os.O_NONBLOCK)
+    plot = ("plot", LENET, "-o", "p.png", "--show")
+
+    done = fitlog(*plot, DISPLAY=":9", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    alone = fitlog(*plot, DISPLAY=":9", PATH=str(tmp_path / "nothing"))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "wrote p.png\n", "")
+    select.select([reader], [], [], 30)
+    assert os.read(reader, 100) == b"p.png\n"
+    assert (alone.returncode, alone.stdout) == (0, "wrote p.png\n")
+    assert "no program was found that opens pictures" in alone.stderr
 
 
 def test_a_terminal_gets_text_of_its_width_and_no_file(fitlog: Fitlog, tmp_path: Path) -> None:

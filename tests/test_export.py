@@ -311,9 +311,11 @@ def test_a_log_without_a_number_makes_no_output(tmp_path: Path) -> None:
 def test_the_command_says_which_times_are_estimated(fitlog: Fitlog, tmp_path: Path) -> None:
     stamped = fitlog("export", SAMPLES / "timestamps.log", "--to", "csv", "-o", "a.csv")
     bare = fitlog("export", SAMPLES / "restarted.log", "--to", "jsonl", "-o", "b.jsonl")
+    latest = fitlog("export", SAMPLES / "timestamps.log", "--to", "prometheus", "-o", "a.prom")
 
     assert (stamped.returncode, stamped.stderr) == (0, "")
     assert stamped.stdout == "wrote 42 values of 1 run to a.csv\n"
+    assert latest.stdout == "wrote a summary of 42 values of 1 run to a.prom\n"
     assert bare.returncode == 0
     assert "are estimated" in bare.stderr
     assert bare.stdout == "wrote 59 values of 2 runs to b.jsonl\n"
@@ -353,9 +355,17 @@ def test_what_cannot_be_exported_is_said_and_exits_with_2(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("extra", ["tensorboard", "mlflow", "wandb", "parquet"])
+@pytest.mark.parametrize(
+    ("extra", "package"),
+    [
+        ("tensorboard", "tensorboard>"),
+        ("mlflow", "alembic>"),
+        ("wandb", "wandb>"),
+        ("parquet", "pyarrow<"),
+    ],
+)
 def test_a_missing_package_is_said_with_its_extra(
-    extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    extra: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("tensorboard.compat.proto.event_pb2", "mlflow", "wandb", "pyarrow"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -363,5 +373,6 @@ def test_a_missing_package_is_said_with_its_extra(
     with pytest.raises(OutputError) as raised:
         export_logs([SAMPLES / "timestamps.log"], extra, str(tmp_path / "out"))
 
-    assert f'pip install ".[{extra}]"' in str(raised.value)
+    assert f"(fitlog's extra {extra})" in str(raised.value)
+    assert f'pip install "{package}' in str(raised.value)
     assert not (tmp_path / "out").exists()

@@ -96,6 +96,19 @@ def test_a_logged_batch_size_needs_no_option() -> None:
     assert xs(plot_speed(read_log(text), view=View(x="sample"))) == [40]
 
 
+def test_the_record_of_a_run_tells_the_batch_size_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run.log").write_text("Epoch[0] Batch [0-10]\tSpeed: 9.00 samples/sec\n")
+    record = tmp_path / "run.json"
+    by_sample = View(x="sample")
+
+    record.write_text('{"schema": 1, "arguments": {"batch_size": 8}}')
+    assert xs(plot_speed(read_log(tmp_path / "run.log"), view=by_sample)) == [80]
+
+    record.write_text('{"schema": 1, "argu')
+    with pytest.raises(SettingError, match="does not state its batch size"):
+        plot_speed(read_log(tmp_path / "run.log"), view=by_sample)
+
+
 def test_time_is_that_of_the_log_and_a_log_without_dates_says_so(samples: Path) -> None:
     log = read_log(samples / "timestamps.log")
 
@@ -220,6 +233,22 @@ def test_runs_differ_by_marks_as_well_as_by_colours(samples: Path) -> None:
     for axes in (plot_speed(logs), plot_metrics(logs), plot_epochs(logs)):
         lines = [line for line in axes.get_lines() if line.get_label() in ("lenet-1", "lenet-2")]
         assert len({str(line.get_marker()) for line in lines}) == 2
+
+
+def test_a_picture_says_what_its_strong_lines_are() -> None:
+    noisy = speeds_log(*range(100, 130))
+
+    assert plot_speed(noisy).get_title(loc="right").endswith("30 windows; line: running median")
+    both = plot_speed([noisy, speeds_log(*range(50, 80))])
+    assert both.get_title(loc="right") == "lines: running medians of the windows"
+    assert plot_speed(speeds_log(1, 2)).get_title(loc="right").endswith("of 2 windows")
+
+
+def test_runs_that_lie_over_each_other_are_said_to_be_the_same() -> None:
+    logs = [read_log(SAMPLES / f"{name}.log") for name in ("lenet-1", "lenet-naive-1", "lenet-2")]
+
+    assert plot_metrics(logs[:2]).get_title(loc="right") == "the same in both runs"
+    assert plot_metrics(logs).get_title(loc="right") == ""
 
 
 def test_an_unknown_metric_is_named_with_those_there_are(samples: Path) -> None:

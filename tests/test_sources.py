@@ -50,7 +50,7 @@ def test_a_damaged_zstd_log_is_an_error() -> None:
 def test_without_zstd_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, ZSTD, None)
 
-    with pytest.raises(LogError, match=r"pip install backports\.zstd"):
+    with pytest.raises(LogError, match=r'pip install "backports.zstd'):
         read_log(b"\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00\x99\xe9\xd8\x51")
 
 

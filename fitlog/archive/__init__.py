@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 
 from fitlog.errors import ArchiveError
+from fitlog.extras import install
 
 
 def require_packages() -> None:
@@ -24,7 +25,4 @@ def require_packages() -> None:
     """
     for package in ("pyarrow", "fsspec"):
         if importlib.util.find_spec(package) is None:
-            raise ArchiveError(
-                f"archives need {package}: install fitlog with its extra archive"
-                ' (pip install ".[archive]")'
-            )
+            raise ArchiveError(f"archives need {package}: {install('archive')}")

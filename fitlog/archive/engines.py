@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
 from fitlog.errors import ArchiveError
+from fitlog.extras import install
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -125,7 +126,7 @@ class Dask:
             from distributed import Client, LocalCluster
         except ImportError as error:
             raise ArchiveError(
-                f'--engine dask needs packages more ({error}): pip install ".[dask]"'
+                f"--engine dask needs packages more ({error}): {install('dask')}"
             ) from None
         # It tells each key that is lost when a worker dies, and at the end.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)

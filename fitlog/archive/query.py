@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fitlog.archive.guard import bounded_memory, took_too_long
 from fitlog.errors import QueryError
+from fitlog.extras import install
 
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 60.0
@@ -123,9 +124,7 @@ def _connect(tables: Mapping[str, Any], memory: int) -> Any:
     try:
         import duckdb
     except ImportError:
-        raise QueryError(
-            'queries need duckdb: install fitlog with its extra archive (pip install ".[archive]")'
-        ) from None
+        raise QueryError(f"queries need duckdb: {install('archive')}") from None
     connection = duckdb.connect(
         ":memory:", config={**_SETTINGS, "memory_limit": f"{memory >> 20}MiB"}
     )

@@ -19,6 +19,7 @@ import fsspec
 import fsspec.utils
 
 from fitlog.errors import ArchiveError
+from fitlog.extras import install
 from fitlog.run.durable import DRAFT, sync_file, sync_folder
 
 
@@ -172,8 +173,8 @@ def open_url(url: str) -> tuple[Any, str]:
         kind = fsspec.get_filesystem_class(url.partition("://")[0])
         fs, path = kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
     except (ImportError, ValueError) as error:
-        extra = ': install fitlog with its extra s3 (pip install ".[s3]")' * url.startswith("s3:")
-        raise ArchiveError(f"{url} cannot be opened: {error}{extra}") from None
+        remedy = f": {install('s3')}" if url.startswith("s3:") else ""
+        raise ArchiveError(f"{url} cannot be opened: {error}{remedy}") from None
     return fs, str(path)
 
 

@@ -46,7 +46,7 @@ def export(
         if follow:
             _follow(logs, to.value, output, dialect, dialect_file)
             return
-        from fitlog.export import export_logs
+        from fitlog.export import SUMMARIES, export_logs
         from fitlog.progress import shown_reading
         from fitlog.sources import find_logs
 
@@ -63,8 +63,9 @@ def export(
                 progress=progress,
             )
         _tell(exported)
+        summary = "a summary of " * (to.value in SUMMARIES)
         typer.echo(
-            f"wrote {exported.points:,} values of {exported.runs}"
+            f"wrote {summary}{exported.points:,} values of {exported.runs}"
             f" run{'s' * (exported.runs != 1)} to {printable(_shown(output))}"
         )
 

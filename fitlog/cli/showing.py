@@ -24,6 +24,7 @@ from fitlog.endings import user_errors
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fitlog.measures import Measure
     from fitlog.plots.view import View
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -129,14 +130,14 @@ def plot(
 
         save_figure(figure, target, dpi=dpi, size=wanted_size)
         typer.echo(f"wrote {printable(str(target))}")
-        if show:
-            typer.launch(str(target))
+        if show and typer.launch(str(target)):
+            typer.echo("fitlog: no program was found that opens pictures", err=True)
 
 
 # Which kinds an option is for; the others are for all.
 _KINDS_OF: Final = {
     "--x": "overview speed metrics compare",
-    "--metric": "overview metrics",
+    "--metric": "overview metrics history",
     "--each": "speed metrics epochs",
     "--smooth": "overview speed metrics compare",
     "--log-scale": "overview speed metrics epochs compare",
@@ -210,12 +211,11 @@ def _draw(
         return draw_phases(read_phases(cast(Path, files[0])), fit, view)
     if kind is PlotKind.HISTORY:
         from fitlog.ledger import read_ledger
-        from fitlog.measures import find_measure
         from fitlog.plots.history import draw_history
         from fitlog.timeline import find_timelines, only_timeline
 
         held = read_ledger(Path(str(files[0])))
-        timelines = find_timelines(held, find_measure("pace", None), series=series)
+        timelines = find_timelines(held, _measure(metrics), series=series)
         return draw_history(only_timeline(timelines), view)
     if kind is PlotKind.COMPARE:
         from fitlog.comparing import compare
@@ -226,6 +226,22 @@ def _draw(
 
     logs = [read_one(source) for source in files]
     return draw_logs(kind, logs, view, metrics=metrics, each=each)
+
+
+def _measure(metrics: Sequence[str]) -> Measure:
+    """What a history is drawn of."""
+    from fitlog.errors import SettingError
+    from fitlog.measures import PACE, find_measure
+
+    if len(metrics) > 1:
+        raise SettingError("a history is drawn of one --metric")
+    try:
+        return find_measure(*metrics or [PACE])
+    except SettingError:
+        raise SettingError(
+            f"nothing tells whether more of {metrics[0]!r} is better: say so to"
+            " fitlog history show (--better higher or lower), which draws, too (--plot FILE)"
+        ) from None
 
 
 def _print_figure(figure: Figure) -> None:

@@ -41,6 +41,8 @@ TARGETS: Final = {
 }
 # What these write is whole at the end alone.
 _NOT_FOLLOWING: Final = ("otava", "parquet")
+# These hold what the values of a run came to, and not each of them.
+SUMMARIES: Final = ("otava", "prometheus")
 _POINTS_AT_ONCE: Final = 10_000
 
 

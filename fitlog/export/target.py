@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from fitlog.errors import OutputError
 from fitlog.export.points import Place, Point, Settings
+from fitlog.extras import install
 from fitlog.sources import Source, name_of
 
 
@@ -75,5 +76,4 @@ def import_extra(module: str, target: str) -> Any:
         reason = "needs packages more"
     except ImportError as error:
         reason = f"cannot be used ({error})"
-    remedy = f'install fitlog with its extra {target} (pip install ".[{target}]")'
-    raise OutputError(f"--to {target} {reason}: {remedy}")
+    raise OutputError(f"--to {target} {reason}: {install(target)}")

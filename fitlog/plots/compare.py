@@ -13,7 +13,7 @@ from fitlog.errors import NoRecordsError
 from fitlog.plots.curves import Curve, make_curves
 from fitlog.plots.lines import choose_numbers, use_log_scale
 from fitlog.plots.overview import plot_overview
-from fitlog.plots.themes import MARKERS, new_figure, place_legend, spread_marks, styled, theme_of
+from fitlog.plots.themes import MARKERS, drawn_on, spread_marks, theme_of
 from fitlog.plots.view import View
 from fitlog.printable import printable
 
@@ -34,14 +34,8 @@ def plot_compare(comparison: Comparison, ax: Axes | None = None, view: View | No
     if not _is_timed(comparison):
         raise NoRecordsError("the runs have no metric in common, or no time costs to draw it over")
     curves = make_curves(comparison.logs, _labels(comparison))
-    if ax is not None:
-        _draw_over_time(comparison, view, curves, ax)
-    else:
-        with styled(view.style):
-            ax = new_figure(8.0, 4.5).add_subplot()
-            _draw_over_time(comparison, view, curves, ax)
-    place_legend(ax, [ax])
-    return ax
+    draw = functools.partial(_draw_over_time, comparison, view, curves)
+    return drawn_on(ax, view.style, (8.0, 4.5), draw)
 
 
 def draw_comparison(comparison: Comparison, view: View | None = None) -> Figure:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fitlog.errors import TrainingError
 from fitlog.printable import printable
-from fitlog.run_folder import RUN_LOG
+from fitlog.run_folder import RUN_LOG, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,12 +97,25 @@ def _single_logs(
     """Name, tables and batch size of each log, also of those that were read as one."""
     for log in logs:
         tables = [log.speed, log.metrics, log.epochs, log.events]
-        size = log.hparams.get("batch_size")
         if "file" not in log.speed:
-            yield log.name, tables, size if isinstance(size, int) and size > 0 else None
+            yield log.name, tables, _batch_size(log)
             continue
         for name in log.speed["file"].cat.categories:
             yield name, [table[table["file"] == name] for table in tables], None
+
+
+def _batch_size(log: RunLog) -> int | None:
+    """As the log states it, or the record of the run that it is the log of."""
+    arguments = log.hparams
+    if "batch_size" not in arguments:
+        record, path = log.record, Path(log.name)
+        if record is None and path.name == RUN_LOG:
+            with contextlib.suppress(TrainingError):  # what is drawn besides does not need it
+                record = read_record(path.parent)
+        found = (record or {}).get("arguments")
+        arguments = found if isinstance(found, dict) else {}
+    size = arguments.get("batch_size")
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def _drawable(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from fitlog.errors import NoRecordsError
 from fitlog.plots.curves import Curve, make_curves
 from fitlog.plots.lines import draw_band, draw_line, use_log_scale
 from fitlog.plots.places import numbers
-from fitlog.plots.themes import MARKERS, new_figure, note, place_legend, styled, theme_of
+from fitlog.plots.themes import MARKERS, drawn_on, note, theme_of
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -34,14 +34,7 @@ def plot_epochs(
     """
     view = view or View()
     curves = make_curves(log)
-    if ax is not None:
-        draw_epochs(curves, ax, view)
-    else:
-        with styled(view.style):
-            ax = new_figure(8.0, 4.0).add_subplot()
-            draw_epochs(curves, ax, view)
-    place_legend(ax, [ax])
-    return ax
+    return drawn_on(ax, view.style, (8.0, 4.0), lambda axes: draw_epochs(curves, axes, view))
 
 
 def draw_epochs(curves: Sequence[Curve], axes: Axes, view: View) -> None:

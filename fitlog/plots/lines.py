@@ -38,7 +38,7 @@ def name_smoothing(axes: Axes, said: str) -> None:
 
 
 def mark_missing(axes: Axes, x: Array, color: str, text: str, *, top: bool) -> None:
-    """Crosses on an edge of the axes where there is no number to draw, the first with a word."""
+    """Crosses on an edge of the axes where there is no number to draw, the first with the word."""
     if not len(x):
         return
     edge = 0.97 if top else 0.03
@@ -46,6 +46,8 @@ def mark_missing(axes: Axes, x: Array, color: str, text: str, *, top: bool) -> N
     axes.plot(
         x, [edge] * len(x), "x", color=color, markersize=5, transform=transform, clip_on=False
     )
+    if any(said.get_text() == text for said in axes.texts):
+        return
     axes.annotate(
         text, (x[0], edge), xycoords=transform, xytext=(6, 0), textcoords="offset points",
         color=theme_of(axes).muted, fontsize=8.5, va="center",

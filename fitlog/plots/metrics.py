@@ -20,7 +20,7 @@ from fitlog.plots.lines import (
 from fitlog.plots.marks import draw_marks
 from fitlog.plots.places import Places, epoch_limits, make_places, numbers
 from fitlog.plots.smoothing import time_weighted
-from fitlog.plots.themes import MARKERS, new_figure, place_legend, spread_marks, styled, theme_of
+from fitlog.plots.themes import MARKERS, drawn_on, note, spread_marks, theme_of
 from fitlog.plots.view import View
 from fitlog.printable import printable
 
@@ -53,15 +53,8 @@ def plot_metrics(
     """
     view = view or View()
     curves = make_curves(log)
-    metric = choose_metrics(curves, () if metric is None else (metric,))[0]
-    if ax is not None:
-        draw_metric(curves, metric, ax, view)
-    else:
-        with styled(view.style):
-            ax = new_figure(8.0, 4.5).add_subplot()
-            draw_metric(curves, metric, ax, view)
-    place_legend(ax, [ax])
-    return ax
+    name = choose_metrics(curves, () if metric is None else (metric,))[0]
+    return drawn_on(ax, view.style, (8.0, 4.5), lambda axes: draw_metric(curves, name, axes, view))
 
 
 def choose_metrics(curves: Sequence[Curve], wanted: Sequence[str] = ()) -> list[str]:
@@ -122,6 +115,7 @@ def draw_metric(curves: Sequence[Curve], metric: str, axes: Axes, view: View) ->
         draw_marks(axes, curves, places, falls=is_higher_better(metric) is False)
     if not alone and any((rows["scope"] == "epoch").any() for _, rows in shown):
         _name_splits(axes, {split for _, rows in shown for split in rows["split"].unique()})
+        _note_sameness(axes, [rows for _, rows in shown])
 
 
 def _draw_within(
@@ -180,6 +174,16 @@ def _name_splits(axes: Axes, splits: set[str]) -> None:
     for split, style in (("train", "--"), ("validation", "-")):
         if split in splits:
             axes.plot([], [], style, color=theme_of(axes).muted, linewidth=1.7, label=split)
+
+
+def _note_sameness(axes: Axes, metrics: Sequence[pd.DataFrame]) -> None:
+    """Say that only one line can be seen, where all runs have the same values."""
+    wholes = [
+        rows.loc[rows["scope"] == "epoch", ["epoch", "split", "value"]].reset_index(drop=True)
+        for rows in metrics
+    ]
+    if len(wholes) > 1 and all(whole.equals(wholes[0]) for whole in wholes[1:]):
+        note(axes, f"the same in {'both' if len(wholes) == 2 else 'all'} runs")
 
 
 def _note_best(axes: Axes, curve: Curve, rows: pd.DataFrame, metric: str, places: Places) -> None:

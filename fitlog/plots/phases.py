@@ -6,12 +6,13 @@ cannot tell which of the network's work took the time, and eleven colours nobody
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import NoRecordsError, SettingError
 from fitlog.phase_records import MEASURED
-from fitlog.plots.themes import THEMES, headline, new_figure, note, styled
+from fitlog.plots.themes import THEMES, drawn_on, headline, new_figure, note, styled
 from fitlog.plots.view import View
 from fitlog.printable import printable
 
@@ -65,13 +66,9 @@ def plot_phases(
         SettingError: there is no such fit.
     """
     _, epochs, _ = _choose(log, fit)
-    if ax is not None:
-        plot_epoch_seconds(epochs, ax)
-        return ax
-    with styled((view or View()).style):
-        ax = new_figure(10.0, 4.0).add_subplot()
-        plot_epoch_seconds(epochs, ax)
-    return ax
+    style = (view or View()).style
+    draw = functools.partial(plot_epoch_seconds, epochs)
+    return drawn_on(ax, style, (10.0, 4.0), draw, legend=False)
 
 
 def draw_phases(log: PhaseLog, fit: int | None = None, view: View | None = None) -> Figure:

@@ -19,15 +19,7 @@ from fitlog.plots.lines import (
 from fitlog.plots.marks import draw_marks
 from fitlog.plots.places import Places, make_places, numbers
 from fitlog.plots.smoothing import running_median, time_weighted
-from fitlog.plots.themes import (
-    MARKERS,
-    new_figure,
-    note,
-    place_legend,
-    spread_marks,
-    styled,
-    theme_of,
-)
+from fitlog.plots.themes import MARKERS, drawn_on, note, spread_marks, theme_of
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -54,14 +46,7 @@ def plot_speed(
     """
     view = view or View()
     curves = make_curves(log)
-    if ax is not None:
-        draw_speed(curves, ax, view)
-    else:
-        with styled(view.style):
-            ax = new_figure(10.0, 4.0).add_subplot()
-            draw_speed(curves, ax, view)
-    place_legend(ax, [ax])
-    return ax
+    return drawn_on(ax, view.style, (10.0, 4.0), lambda axes: draw_speed(curves, axes, view))
 
 
 def draw_speed(curves: Sequence[Curve], axes: Axes, view: View) -> None:
@@ -101,8 +86,7 @@ def draw_speed(curves: Sequence[Curve], axes: Axes, view: View) -> None:
         axes.set_yticks([])
     if view.marks:
         draw_marks(axes, curves, places)
-    if len(curves) == 1:
-        _note_median(axes, curves[0])
+    _note_what_is_shown(axes, curves, view)
 
 
 def _draw_course(
@@ -137,11 +121,15 @@ def _draw_course(
         name_smoothing(axes, said)
 
 
-def _note_median(axes: Axes, curve: Curve) -> None:
-    finite = curve.speed["samples_per_sec"].dropna()
-    if not len(finite):
-        return
-    text = f"median {finite.median():,.0f} samples/sec of {len(finite):,} windows"
-    if curve.nodes > 1:
-        text += f"; band: slowest to fastest of {curve.nodes} nodes"
-    note(axes, text)
+def _note_what_is_shown(axes: Axes, curves: Sequence[Curve], view: View) -> None:
+    """The speed of a single run in a figure, and what its lines are, or those of several."""
+    told = []
+    alone = len(curves) == 1
+    if alone and len(finite := curves[0].speed["samples_per_sec"].dropna()):
+        told.append(f"median {finite.median():,.0f} samples/sec of {len(finite):,} windows")
+    if view.smooth is None and any(len(curve.speed) >= _SMOOTHED_WINDOWS for curve in curves):
+        told.append("line: running median" if alone else "lines: running medians of the windows")
+    if (nodes := max(curve.nodes for curve in curves)) > 1:
+        of = f"{nodes} nodes" if alone else "the nodes"
+        told.append(f"band: slowest to fastest of {of}")
+    note(axes, "; ".join(told))

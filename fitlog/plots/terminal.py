@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import NoRecordsError, SettingError
+from fitlog.extras import install
 from fitlog.plots.sampling import keep_peaks
 from fitlog.printable import printable
 
@@ -39,9 +40,7 @@ def figure_text(figure: Figure, width: int, *, ascii_only: bool = False, color: 
     try:
         import plotext
     except ImportError:
-        raise SettingError(
-            "--terminal needs plotext, which is not installed: pip install 'mxfitlog[terminal]'"
-        ) from None
+        raise SettingError(f"--terminal needs plotext: {install('terminal')}") from None
     panels = [
         _panel_text(plotext, axes, max(width, LEAST_WIDTH), ascii_only=ascii_only, color=color)
         for axes in figure.axes

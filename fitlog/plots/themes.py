@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -124,6 +124,26 @@ def new_figure(width: float, height: float) -> Figure:
 
     layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1, hspace=0.06, wspace=0.04)
     return Figure(figsize=(width, height), layout=layout)
+
+
+def drawn_on(
+    ax: Axes | None,
+    style: Style,
+    size: tuple[float, float],
+    draw: Callable[[Axes], None],
+    *,
+    legend: bool = True,
+) -> Axes:
+    """The Axes that were given, as they are styled, or those of a new figure, drawn on."""
+    if ax is not None:
+        draw(ax)
+    else:
+        with styled(style):
+            ax = new_figure(*size).add_subplot()
+            draw(ax)
+    if legend:
+        place_legend(ax, [ax])
+    return ax
 
 
 def spread_marks(number: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.errors import OutputError
+from fitlog.extras import install
 from fitlog.report.series import Chart, Line
 from fitlog.report.stacks import Stack
 
@@ -38,9 +39,7 @@ def library_script() -> str:
     try:
         from bokeh.resources import Resources
     except ImportError:
-        raise OutputError(
-            'a report needs packages more: install fitlog with its extra report (".[report]")'
-        ) from None
+        raise OutputError(f"a report needs packages more: {install('report')}") from None
     resources = Resources(mode="inline", components=["bokeh"])
     return "\n".join(resources.js_raw).replace("</script", r"<\/script")
 
