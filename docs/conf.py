@@ -32,15 +32,19 @@ nitpicky = True
 # Names of Python and of other packages are described elsewhere; ours must be described here.
 nitpick_ignore_regex = [("py:.*", r"(?!fitlog).*")]
 nitpick_ignore = [
-    ("py:class", "fitlog.ledger.Ledger"),  # a ledger that the commands have read already
     ("py:class", "fitlog.run.lines.Batch"),  # a type variable
     ("py:class", "fitlog_parsers.columns.Counts"),  # what is kept of a file, for the readers alone
+    # what an archive is made of, for the indexers alone
+    ("py:class", "fitlog.archive.store.Store"),
+    ("py:class", "fitlog.archive.manifest.Manifest"),
+    ("py:class", "fitlog.archive.manifest.Group"),
 ]
 
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # `DIALECTS`, not all that it holds
 napoleon_google_docstring = True
 
 myst_enable_extensions = ["colon_fence"]

@@ -19,6 +19,23 @@ What `--help` prints. `fitlog --install-completion` lets the shell that it is ru
 fish) complete commands, options, names of files and dialects, and the metrics of the logs that
 stand on the line. It takes effect in the next shell; in zsh, whose first TAB loads it, from the
 second TAB on.
+
+## Exit codes
+
+| exit code | when |
+|---|---|
+| 0 | it did what it was asked for; of `check` and `bench`, pass or improved |
+| 1 | a regression (`check`, `bench`) |
+| 2 | it could not: wrong options, no log, a file that cannot be read or written, nothing to \
+compare with, a package that is not installed, a training that failed |
+| 3 | inconclusive (`check`, `bench`) |
+| 130 | stopped by Ctrl-C |
+| 143 | stopped by SIGTERM |
+
+`fitlog run SCRIPT.py` and `fitlog run -- COMMAND` end with the code of what they ran. What went
+wrong is said on standard error, in a line that begins with `fitlog:`, or `Error:` where the command
+line is wrong. A finding is no error: `doctor`, `compare` and `report` end with 0 whatever they
+find.
 """
 
 

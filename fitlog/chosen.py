@@ -48,7 +48,7 @@ def choose_runs(
     Raises:
         SettingError: a condition without an archive, or more than `most` runs.
         ArchiveError, QueryError: an archive that cannot be read, a condition that is none, or that
-        is true of no run.
+            is true of no run.
     """
     if where is not None and not any(map(is_archive, [*sources, *others])):
         raise SettingError("--where chooses runs of an archive, and none is named")

@@ -50,7 +50,7 @@ def compare(
         LogError: a log cannot be read; a folder or glob without a log.
         TrainingError: a damaged `run.json` beside a log.
         SettingError: fewer than two runs, or more than 26; one that is named twice; a metric that
-        not all runs have; a target that is no finite number; a `RunLog` of several logs.
+            not all runs have; a target that is no finite number; a `RunLog` of several logs.
     """
     if target is not None and not math.isfinite(target):
         raise SettingError(f"target {target}: must be a finite number")

@@ -101,8 +101,8 @@ def format_examination(found: Examination) -> str:
     dialects = ", ".join(f"{name} {count:,}" for name, count in found.dialects.items())
     lines = [
         printable(found.name),  # the name of a file may hold a line's end
-        f"  {found.lines:,} lines; with a record: {dialects}",
-        "  runs: " + ", ".join(f"{run} {status}" for run, status in found.runs),
+        f"  {found.lines:,} line{'s' * (found.lines != 1)}; with a record: {dialects}",
+        "  " + ", ".join(f"run {run} {status}" for run, status in found.runs),
         f"  {found.times}",
     ]
     if found.mxnet:

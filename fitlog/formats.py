@@ -165,9 +165,11 @@ def _for_people(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _number(value: Any) -> str:
-    """A number for people: blank where missing, and nan as what was logged."""
+    """A number for people: blank where missing, nan where logged; 0.3, not 0.30000000000000004."""
     import pandas as pd
 
+    if isinstance(value, float):
+        value = float(f"{value:.15g}")
     return "" if value is pd.NA else str(value)
 
 

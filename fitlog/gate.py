@@ -65,7 +65,7 @@ def check(
         LogError: a log cannot be read, or holds nothing that could be judged.
         TrainingError: a damaged `run.json` beside a log.
         BaselineError: nothing to compare with, unlike runs, a run that is both candidate and
-        baseline, or metrics of different epochs.
+            baseline, or metrics of different epochs.
         SettingError: a setting out of its range, a run named twice, or a `RunLog` of several logs.
     """
     _check_settings(tolerance, min_effect, alpha, warm_up)
@@ -74,7 +74,10 @@ def check(
     if not candidates:
         raise BaselineError("no candidate to judge")
     if not baseline and history is None:
-        raise BaselineError("no baseline to compare with: name at least one log of a good run")
+        raise BaselineError(
+            "no baseline to compare with: name logs of good runs (--baseline), or a ledger"
+            " (--history)"
+        )
     candidates, baseline = find_runs(candidates), find_runs(baseline)
     _require_other_logs(candidates, baseline)
     # A ledger that is not there is said before time is spent on logs.

@@ -32,7 +32,7 @@ class Entry:
     """A run in the ledger.
 
     `id` is told from what was measured: the same log has the same one. `like` is the fingerprint,
-    `like_source` where it comes from. `measures` are its `Pace`s by name, on the scale of
+    `like_source` where it comes from. `measures` has a `Pace` for each name, on the scale of
     logarithms, of metrics the value itself and the epoch.
     """
 

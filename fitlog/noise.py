@@ -77,8 +77,9 @@ def judge_noise(
     many a run may use.
     """
     if run.pace.spread > limit:
-        spread = run.pace.spread
-        reason = f"its windows scatter by {spread:.1%}, more than {limit:.1%}: a busy machine"
+        spread, most = f"{run.pace.spread:.1%}", f"{limit:.1%}"
+        by = f"a little more than {most}" if spread == most else f"{spread}, more than {most}"
+        reason = f"its windows scatter by {by}: a busy machine"
         return replace(run, set_aside=reason)
     if run.usage is None or usual is None:
         return run

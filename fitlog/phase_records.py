@@ -84,7 +84,8 @@ def read_records(source: Source) -> PhaseRecords:
     """The records of a file, compressed or not; none of an empty one.
 
     Raises:
-        LogError: the file is missing or cannot be read. NoRecordsError: no line is a record.
+        LogError: the file is missing or cannot be read.
+        NoRecordsError: no line is a record.
     """
     records = PhaseRecords(name=name_of(source))
     reader = _Reader(records)
@@ -98,7 +99,9 @@ def read_records(source: Source) -> PhaseRecords:
         if line == 1 and _HEAD.match(text) and not text.endswith("\n"):
             return records  # killed while it wrote its very first line
         raise NoRecordsError(
-            f"is no {PHASE_FILE}: not a record", path=records.name, line=records.damaged[0]
+            f"is no {PHASE_FILE}, such as fitlog run and fitlog.fit write: not a record",
+            path=records.name,
+            line=records.damaged[0],
         )
     return records
 

@@ -44,7 +44,7 @@ class PhaseLog:
       (its begin), line.
     * `windows`: one row per window: fit, split category, part category ('first', 'window', 'tail'),
       epoch Int64, batch_start Int64, batch_end Int64, batches Int64, samples Int64 (padding left
-      out), seconds, a column for each phase (see docs/running.md; they add up to seconds),
+      out), seconds, a column for each phase (see docs/phases.md; they add up to seconds),
       cpu_seconds Float64, involuntary_switches Int64, load Float64, rss_bytes Int64,
       gpu_utilization Float64 (mean of all, 0 to 1), gpu_memory_bytes Int64 (of all),
       measured_batches Int64, then measured_forward, measured_backward, measured_compute,
@@ -67,7 +67,8 @@ def read_phases(source: str | os.PathLike[str]) -> PhaseLog:
     """Read a `phases.jsonl`, or that of a run's folder.
 
     Raises:
-        LogError: it is missing or cannot be read. NoRecordsError: no line of it is a record.
+        LogError: it is missing or cannot be read.
+        NoRecordsError: no line of it is a record.
     """
     return build_phase_log(read_records(find_phase_file(source)))
 

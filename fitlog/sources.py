@@ -72,12 +72,13 @@ def find_logs(sources: Sequence[Source | Read]) -> list[Source | Read]:
             found.append(source)
             continue
         # Path.glob takes no absolute patterns.
-        places = glob.iglob(name, recursive=True) if is_glob else _files_below(name)  # noqa: PTH207
+        places = glob.glob(name, recursive=True) if is_glob else _files_below(name)  # noqa: PTH207
         logs = sorted(place for place in places if os.path.isfile(place))  # noqa: PTH113  # as above
         if not logs:
-            reason = (
-                "matches no file" if is_glob else "is a folder without a log (*.log, *.txt, *.out)"
-            )
+            reason = "is a folder without a log (*.log, *.txt, *.out)"
+            if is_glob:
+                below = f", but folders: say {name.rstrip('/')}/*.log" if places else ""
+                reason = f"matches no file{below}"
             raise LogError(reason, path=name_of(source))
         found += logs
     return found

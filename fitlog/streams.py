@@ -119,7 +119,7 @@ def no_records(name: str, lines: int, reason: str) -> NoRecordsError:
         return NoRecordsError("is empty", path=name)
     unread = f"; not read: {reason}" if reason else ""
     return NoRecordsError(
-        f"no training record in its {lines:,} line{'s' * (lines > 1)}{unread}; not a log of"
-        " Module.fit?",
+        f"no training record in its {lines:,} line{'s' * (lines > 1)}{unread};"
+        " `fitlog dialects` lists the lines that are read",
         path=name,
     )

@@ -324,6 +324,7 @@ def test_check_without_a_baseline_is_never_a_pass(fitlog: Fitlog) -> None:
 
     assert done.returncode == 2
     assert done.stderr.startswith("fitlog: no baseline to compare with")
+    assert "(--baseline)" in done.stderr
 
 
 def test_check_names_the_line_of_a_speed_that_cannot_be_true(

@@ -242,7 +242,7 @@ def test_what_the_recorder_warned_of_is_in_the_report(fitlog: Fitlog, tmp_path: 
     [
         (None, "no such file or directory"),
         ("", "holds no fit"),
-        ("Epoch[0] Time cost=1.0\n", "is no phases.jsonl"),
+        ("Epoch[0] Time cost=1.0\n", "is no phases.jsonl, such as fitlog run"),
     ],
 )
 @pytest.mark.parametrize("command", [["phases"], ["plot", "--phases"]], ids=" ".join)

@@ -102,6 +102,14 @@ def test_a_table_for_people_shows_missing_as_blank(capsys: pytest.CaptureFixture
     assert second.split() == ["0", "0", "40", "train", "inf", "NaT", "2"]
 
 
+def test_a_table_for_people_shows_no_digits_that_arithmetic_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_table(pd.DataFrame({"speed": [0.1 + 0.2, 16.0, 5e-07]}), "table", None)
+
+    assert capsys.readouterr().out.split() == ["speed", "0.3", "16.0", "5e-07"]
+
+
 def test_a_table_for_people_shows_a_nan_that_was_logged(capsys: pytest.CaptureFixture[str]) -> None:
     log = read_log(b"Epoch[0] Train-a=nan\nEpoch[1] Time cost=2.000\n")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from fitlog import (
     read_logs,
 )
 from fitlog.gate import format_judgement
+from fitlog.noise import judge_noise
 from fitlog.paces import load_pace
 
 SEEDS = range(3)
@@ -110,6 +112,19 @@ def test_noisy_runs_are_set_aside_and_named() -> None:
     assert judgement.verdict == "pass"
     assert [bool(run.set_aside) for run in judgement.candidates] == [True, False, False]
     assert any("is set aside: its windows scatter" in reason for reason in judgement.reasons)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(0.05, "by 30.0%, more than 5.0%"), (0.29999, "by a little more than 30.0%")],
+)
+def test_a_spread_just_above_its_limit_is_not_said_to_be_the_limit(limit: float, said: str) -> None:
+    run = load_pace(log_of(1000))
+    run = replace(run, pace=replace(run.pace, spread=0.3))
+
+    noisy = judge_noise(run, limit=limit, usual=None, processors=None)
+
+    assert noisy.set_aside == f"its windows scatter {said}: a busy machine"
 
 
 def test_one_run_that_is_left_of_several_is_not_judged() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from matplotlib.figure import Figure
 
 from fitlog import NoRecordsError, plot_overview, read_log, read_logs
 from fitlog.directions import is_higher_better, unit_of
-from fitlog.errors import OutputError
-from fitlog.plots import save_figure
+from fitlog.errors import OutputError, SettingError
+from fitlog.plots import View, save_figure
 
 
 def figure_of(*logs: Path | bytes) -> Figure:
@@ -246,6 +247,26 @@ def test_the_ending_of_the_file_decides_its_format(
     save_figure(figure_of(samples / "canonical.log"), path)
 
     assert path.read_bytes().startswith(start)
+
+
+def test_a_picture_is_saved_where_a_text_says(samples: Path, tmp_path: Path) -> None:
+    save_figure(figure_of(samples / "canonical.log"), str(tmp_path / "p.png"))
+
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"x": "batches"}, "x 'batches': must be one of batch, sample, epoch, time, relative"),
+        ({"style": "pink"}, "style 'pink': must be one of light, dark"),
+        ({"smooth": -1.0}, "smooth -1: must be more than 0"),
+        ({"batch_size": 0}, "batch_size 0: must be more than 0"),
+    ],
+)
+def test_a_view_that_no_picture_has_is_refused(wish: Any, said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        View(**wish)
 
 
 def test_an_svg_keeps_its_text_as_text(samples: Path, tmp_path: Path) -> None:

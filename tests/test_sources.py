@@ -200,8 +200,11 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
 def test_a_folder_or_a_glob_without_a_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LogError, match=r"is a folder without a log .*\("):
         read_logs([tmp_path])
-    with pytest.raises(LogError, match="matches no file"):
+    with pytest.raises(LogError, match=r"matches no file \("):
         read_logs([f"{tmp_path}/*.log"])
+    (tmp_path / "run").mkdir()
+    with pytest.raises(LogError, match=r"matches no file, but folders: say .*/\*/\*\.log \("):
+        read_logs([f"{tmp_path}/*"])
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])

@@ -62,7 +62,7 @@ def bench(
     out: Annotated[Path, typer.Option(help="The folder that runs are put in.")] = Path("runs"),
     form: Annotated[VerdictFormat, typer.Option("--format")] = VerdictFormat.TEXT,
 ) -> None:
-    """Run two trainings by turns on this machine, and judge one against the other.
+    """Run two trainings by turns here, and judge one by the other.
 
     A COMMAND is what stands behind `fitlog run`: a script with its arguments, options behind
     `fitlog run`, or any command. Exits as `fitlog check` does.

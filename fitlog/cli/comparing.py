@@ -47,7 +47,7 @@ def compare(
     where: Where = None,
     form: Annotated[ComparisonFormat, typer.Option("--format")] = ComparisonFormat.TEXT,
 ) -> None:
-    """Compare runs: settings that differ, throughput, time to accuracy, metrics, phases.
+    """Compare runs: settings, throughput, times, metrics, phases.
 
     It judges nothing, and ends with 0 whatever differs; `fitlog check` is for that.
     """

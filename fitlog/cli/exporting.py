@@ -39,7 +39,7 @@ def export(
         bool, typer.Option("--follow", "-f", help="Go on as the log grows, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Write the numbers of logs for another tool, with the log's own time and step."""
+    """Write the numbers of logs for another tool, with time and step."""
     with user_errors():
         from fitlog.printable import printable
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fitlog.ledger import Ledger
 
 history = typer.Typer(
-    help="Keep the runs that new ones are judged against (fitlog check --history).",
+    help="Keep the runs that `fitlog check --history` judges by.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -104,7 +104,7 @@ def show(
         Path | None, typer.Option(help="Draw a picture as well: .png, .svg or .pdf.")
     ] = None,
 ) -> None:
-    """Show the runs in their order, the levels they held and where these changed."""
+    """Show the runs, their levels, and where these changed."""
     with user_errors():
         from fitlog.ledger import read_ledger
         from fitlog.measures import find_measure
@@ -130,7 +130,7 @@ def accept(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why the new level is right.")] = "",
 ) -> None:
-    """Accept a change of level: what comes is judged against the runs from this one on."""
+    """Accept a new level: from this run on, new ones are judged by it."""
     with user_errors():
         from datetime import UTC, datetime
 

@@ -61,10 +61,10 @@ def check(
     ] = Undecided.FAIL,
     form: Annotated[VerdictFormat, typer.Option("--format")] = VerdictFormat.TEXT,
 ) -> None:
-    """Judge a training against a baseline or a history: its throughput, or a metric.
+    """Judge trainings by a baseline or a history.
 
-    Exits with 0 (pass, improved), 1 (regression), 2 (data that cannot be judged) or 3
-    (inconclusive).
+    Their throughput is judged, or what --metric names. Exits with 0 (pass, improved), 1
+    (regression), 2 (data that cannot be judged) or 3 (inconclusive).
     """
     with user_errors() as outcome, errors_written(form, metric):
         from fitlog.chosen import choose_sides

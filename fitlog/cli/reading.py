@@ -79,10 +79,10 @@ def doctor(
     form: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
     dialect_file: DialectFile = None,
 ) -> None:
-    """Say what in training logs should not be trusted: the line, the reason, the remedy.
+    """Say what in training logs should not be trusted, and why.
 
-    Exits with 0 whatever it finds, and with 2 where a log is none; the others are examined all the
-    same.
+    Each doubt has a line, a reason and a remedy. Exits with 0 whatever it finds, and with 2 where a
+    log is none; the others are examined all the same.
     """
     with user_errors():
         from fitlog.doctor import examine, format_examination

@@ -290,11 +290,12 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Train a network with MXNet, by default a small one on handwritten digits, and record the run.
+    """Train a network with MXNet, or run a script, and record it.
 
-    Writes run.log, run.json, phases.jsonl and checkpoints into a new folder under --out. A script
-    of your own is run as by Python, with every Module.fit in it measured; behind --, any command.
-    Of the options, these take --out and --name only, before the script's name.
+    By default a small network learns handwritten digits. Writes run.log, run.json, phases.jsonl and
+    checkpoints into a new folder under --out. A script of your own is run as by Python, with every
+    Module.fit in it measured; behind --, any command. Of the options, these take --out and --name
+    only, before the script's name.
     """
     with user_errors():
         if words:

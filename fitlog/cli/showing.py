@@ -51,7 +51,8 @@ def plot(
         typer.Option(metavar="NAME", help="Only this metric; may be given several times."),
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="A panel for each run, not all over each other.")
+        bool,
+        typer.Option("--each", help="A panel for each run; of --kind speed, metrics or epochs."),
     ] = False,
     smooth: Annotated[
         float | None,
@@ -93,7 +94,7 @@ def plot(
     ] = None,
     where: Where = None,
 ) -> None:
-    """Draw trainings as a picture: speed, metrics, epochs, phases, a comparison, a history.
+    """Draw trainings as a picture, of one of several kinds.
 
     Several logs are drawn over each other. LOG is a ledger with --kind history, and a run's folder
     or its phases.jsonl with --kind phases.

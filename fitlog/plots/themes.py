@@ -9,6 +9,7 @@ left behind, and the import is cheaper.
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -167,7 +168,7 @@ def note(axes: Axes, text: str) -> None:
 
 def save_figure(
     figure: Figure,
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     dpi: float | None = None,
     size: tuple[float, float] | None = None,
@@ -179,7 +180,7 @@ def save_figure(
     """
     import matplotlib as mpl
 
-    if path.suffix.lower() not in ENDINGS:
+    if Path(path).suffix.lower() not in ENDINGS:
         raise OutputError(
             f"cannot draw into {path}: the ending must be one of {', '.join(ENDINGS)}"
         )

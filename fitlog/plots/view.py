@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from fitlog.errors import SettingError
+from fitlog.options import positive
 
 X = Literal["batch", "sample", "epoch", "time", "relative"]
 Style = Literal["light", "dark"]
@@ -19,6 +22,9 @@ class View:
     factor of 100 have it anyway. `clip` leaves outliers beyond the axes, and says so. `marks` are
     epochs, restarts, learning rates, checkpoints and the best epoch. `batch_size` is for `x` in
     samples, where a log does not state it.
+
+    Raises:
+        SettingError: a word that is none of these, or a number that is not above 0.
     """
 
     x: X | None = None
@@ -28,3 +34,12 @@ class View:
     marks: bool = True
     batch_size: int | None = None
     style: Style = "light"
+
+    def __post_init__(self) -> None:
+        """Refuse what no picture can be drawn by."""
+        if self.x is not None and self.x not in get_args(X):
+            raise SettingError(f"x {self.x!r}: must be one of {', '.join(get_args(X))}")
+        if self.style not in get_args(Style):
+            raise SettingError(f"style {self.style!r}: must be one of {', '.join(get_args(Style))}")
+        positive("smooth", self.smooth)
+        positive("batch_size", self.batch_size)

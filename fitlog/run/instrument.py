@@ -51,13 +51,13 @@ def fit(
     """Train `module` as `module.fit(train_data, ...)` does, and record where the time goes.
 
     Every argument of the module's `fit` is taken, by position or by name, and means what it means
-    there. `phases` is the file that the records of `PhaseRecorder` are appended to, a function that
-    is given each of them, or None to record nothing. Windows end where a Speedometer among the
-    batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
+    there. `phases` is the file that a line of JSON is appended to for each part, a function that is
+    given each of them as a dict, or None to record nothing. Windows end where a Speedometer among
+    the batch callbacks reports, else every 50 batches. On one batch of `sync_every` the engine is
     waited for after each part, to tell what it truly takes, and once after an epoch's batches; None
     is one of 50, at most ten times a second, and 0 leaves both out. `fast` does the same with less
-    work around it: see `fitlog.run.fast`. `trace` is a file for a Chrome trace of the first 200
-    batches, or of the first minute.
+    work around it. `trace` is a file for a Chrome trace of the first 200 batches, or of the first
+    minute.
 
     Warns:
         RuntimeWarning: once, where the speeds tell how fast work is queued, not done.
@@ -65,7 +65,7 @@ def fit(
     Raises:
         TypeError: an argument that the module's `fit` does not have.
         OSError: the file cannot be written.
-        Whatever the module's `fit`, the iterator or a callback raises, unchanged.
+        Exception: whatever the module's `fit`, the iterator or a callback raises, unchanged.
     """
     inspect.signature(module.fit).bind(train_data, *args, **kwargs)
     if fast:

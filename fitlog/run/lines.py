@@ -41,8 +41,8 @@ class LineWriter:
     Where that cannot be, `close` says that it is finished.
 
     Raises:
-        SettingError: a setting that cannot be. OutputError: what cannot be written; a folder that
-        holds a run already.
+        SettingError: a setting that cannot be.
+        OutputError: what cannot be written; a folder that holds a run already.
     """
 
     def __init__(
@@ -142,7 +142,8 @@ class LineWriter:
         """Write values of the validation after the epoch; they are taken as `metric` takes them.
 
         Raises:
-            TrainingError: as `metric`. OutputError: they cannot be written.
+            TrainingError: as `metric`.
+            OutputError: they cannot be written.
         """
         epoch = self._current_epoch("validation()")
         numbers = self._numbers({**values, **more})

@@ -68,7 +68,7 @@ def load_dialect(path: str | os.PathLike[str]) -> Dialect:
 
     Raises:
         DialectFileError: the file cannot be read, or says something that makes no dialect; the
-        message names the file, the rule and what is wrong.
+            message names the file, the rule and what is wrong.
     """
     name = os.fspath(path)
     try:
