@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
 from fitlog.archive.parts import read_parts
-from fitlog.archive.runlogs import record_of, run_log_of
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store, refusals
 from fitlog.errors import ArchiveError
-from fitlog.tables import RunLog
+
+if TYPE_CHECKING:
+    from fitlog.tables import RunLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,8 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
+        from fitlog.archive.runlogs import run_log_of
+
         wanted, tables = self._rows_of(run_ids)
         files = list(dict.fromkeys(file for file, _ in wanted))
         return run_log_of(tables, files, wanted, with_file=with_file)
@@ -87,6 +89,8 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
+        from fitlog.archive.runlogs import record_of, run_log_of
+
         wanted, tables = self._rows_of(run_ids)
         rows = {(row["file"], row["run"]): row for row in tables["runs"].to_pylist()}
         counts = Counter(file for file, _ in rows)
@@ -135,5 +139,5 @@ def open_archive(url: str) -> Archive:
 
 def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The rows of one file."""
-    its = pc.field("file").cast(pa.string()) == pc.scalar(file)
+    its = pads.field("file").cast(pa.string()) == pads.scalar(file)
     return {name: table.filter(its) for name, table in tables.items()}
