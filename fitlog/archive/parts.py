@@ -119,30 +119,32 @@ def write_group(
     )
 
 
-def read_parts(store: Store, table: str, groups: Iterable[Group]) -> Any:
+def read_parts(
+    store: Store, table: str, groups: Iterable[Group], *, columns: Sequence[str] | None = None
+) -> Any:
     """All rows of a table in some groups, in order; an empty Arrow table where there are none.
+
+    Of all `columns`, or those named.
 
     Raises:
         ArchiveError: a part is missing or damaged.
     """
     schema = schema_of(table)
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
     read = [
-        read_part(store, table, part) for group in groups for part in group.parts.get(table, ())
+        _read_part(store, part, schema) for group in groups for part in group.parts.get(table, ())
     ]
     return pa.concat_tables([schema.empty_table(), *read]).unify_dictionaries()
 
 
-def read_part(store: Store, table: str, part: Part) -> Any:
-    """The rows of a part.
-
-    Raises:
-        ArchiveError: it is missing or damaged.
-    """
+def _read_part(store: Store, part: Part, schema: Any) -> Any:
+    """The rows of a part, of the columns of the schema."""
     try:
         content = store.read(part.path)
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing") from None
     try:
-        return pq.read_table(pa.BufferReader(content)).cast(schema_of(table))
+        return pq.read_table(pa.BufferReader(content), columns=schema.names).cast(schema)
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(f"{store.url}: the part {part.path} is damaged: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -26,6 +26,8 @@ class Archive:
 
     store: Store
     manifest: Manifest
+    # The number of the group that holds a run, once that is asked: parts never change.
+    _homes: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -61,13 +63,17 @@ class Archive:
         return read_parts(self.store, name, self.manifest.groups if groups is None else groups)
 
     def groups_of(self, run_ids: Sequence[str]) -> list[Group]:
-        """The groups that hold these runs: nothing else need be read for them."""
-        wanted = set(run_ids)
-        return [
-            group
-            for group in self.manifest.groups
-            if not wanted.isdisjoint(self.table("runs", [group])["run_id"].to_pylist())
-        ]
+        """The groups that hold these runs: nothing else need be read for them.
+
+        Raises:
+            ArchiveError: a part is missing or damaged.
+        """
+        if not self._homes:
+            for number, group in enumerate(self.manifest.groups):
+                runs = read_parts(self.store, "runs", [group], columns=["run_id"])
+                self._homes.update(dict.fromkeys(runs["run_id"].to_pylist(), number))
+        numbers = {self._homes[run_id] for run_id in run_ids if run_id in self._homes}
+        return [self.manifest.groups[number] for number in sorted(numbers)]
 
     def run_log(self, run_ids: Sequence[str], *, with_file: bool = True) -> RunLog:
         """These runs as `read_logs` gives those of their logs; without `file`, as `read_log` does.
