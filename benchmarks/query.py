@@ -48,7 +48,12 @@ print(duckdb.sql('''
     SELECT network, median(speed), count(*) FROM logs GROUP BY network ORDER BY network''',
     params=[sys.argv[1] + "/**/*.log"]).fetchall())
 """
-IMPORTS = "import duckdb, fitlog.cli, fitlog.archive.query, fitlog.archive.reading"
+IMPORTS = """
+import duckdb, fitlog.cli, fitlog.archive.query
+from fitlog.archive.unneeded import without_pandas
+with without_pandas():
+    import fitlog.archive.reading
+"""
 
 
 def measure(command: Sequence[str]) -> tuple[float, float]:

@@ -106,6 +106,20 @@ def measure_run(reading: Reading, measure: Measure, *, warm_up: int | None = Non
     return _metric(reading, measure)
 
 
+def measure_speeds(
+    speeds: Sequence[float], measure: Measure = PACE_MEASURE, *, warm_up: int | None = None
+) -> Pace | None:
+    """The pace of a training's speeds, in order; None of too few, or where one cannot be true."""
+    if not all(map(_can_be_true, speeds)):
+        return None
+    pace = _pace(speeds, measure, warm_up)
+    return None if pace is None or pace.windows < MIN_WINDOWS else pace
+
+
+def _can_be_true(speed: float) -> bool:
+    return math.isfinite(speed) and speed > 0
+
+
 def _speed(reading: Reading, measure: Measure, warm_up: int | None) -> Pace:
     windows, name = reading.windows, reading.name
     if not windows and reading.runs > 1:
@@ -114,7 +128,7 @@ def _speed(reading: Reading, measure: Measure, warm_up: int | None) -> Pace:
         )
     if not windows:
         raise NoRecordsError("holds no speed of a training: nothing to judge", path=name)
-    bad = [w for w in windows if not (math.isfinite(w.samples_per_sec) and w.samples_per_sec > 0)]
+    bad = [window for window in windows if not _can_be_true(window.samples_per_sec)]
     if bad:
         raise LogError(
             f"{len(bad)} of {len(windows)} speeds cannot be true, the first is"
@@ -124,8 +138,8 @@ def _speed(reading: Reading, measure: Measure, warm_up: int | None) -> Pace:
             line=bad[0].line,
         )
     speeds = [window.samples_per_sec for window in windows]
-    pace = _pace(speeds, measure, warm_up)
-    if pace is None or pace.windows < MIN_WINDOWS:
+    pace = measure_speeds(speeds, measure, warm_up=warm_up)
+    if pace is None:
         count = f"{len(speeds)} speed lines are" if len(speeds) != 1 else "1 speed line is"
         raise LogError(
             f"{count} too few to judge: {MIN_WINDOWS} are needed after the"

@@ -130,7 +130,8 @@ def t_quantile(p: float, df: float) -> float:
         density = math.exp(log_scale - (df + 1) / 2 * math.log1p(t * t / df))
         step = (_t_upper_tail(t, df) - (1 - p)) / density
         t += step
-        if abs(step) <= 1e-14 * abs(t):
+        # A step squares the error that is left, as far as rounding in the tail lets it.
+        if abs(step) <= 1e-10 * abs(t):
             break
     return t
 

@@ -24,7 +24,7 @@ from fitlog.archive.indexing import Indexed, index, make_plan
 from fitlog.archive.manifest import manifest_numbers, path_of, read_manifest
 from fitlog.archive.reading import Archive, open_archive
 from fitlog.archive.rows import run_id
-from fitlog.archive.store import open_store
+from fitlog.archive.store import Store, open_store
 from fitlog.archive.tasks import Task, read_task
 from fitlog.errors import ArchiveError, LogError
 from fitlog.measures import PACE_MEASURE, measure_run
@@ -79,6 +79,26 @@ def test_one_run_of_several_is_read_alone(sampled: Archive) -> None:
     assert set(second.speed["run"]) == {1}
     assert len(second.speed) == (read.speed["run"] == 1).sum() > 0
     assert second.runs["status"].tolist() == read.runs["status"].tolist()[1:2]
+
+
+def test_where_runs_are_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_logs(tmp_path / "logs", 6)
+    index_again(tmp_path)
+    archive = open_archive(str(tmp_path / "archive"))
+    names = archive.table("runs")["run_id"].to_pylist()
+    read: list[str] = []
+    content = Store.read
+
+    def noted(self: Store, path: str) -> bytes:
+        read.append(path)
+        return content(self, path)
+
+    monkeypatch.setattr(Store, "read", noted)
+    logs = [archive.run_log([name]) for name in names]
+
+    assert len({log.speed["file"].iloc[0] for log in logs}) == 6
+    assert len(archive.manifest.groups) == 3
+    assert len(read) == 3 + 6  # of each group once, and its own group's of each run
 
 
 def test_the_pace_of_a_run_is_the_gates(sampled: Archive) -> None:

@@ -26,6 +26,9 @@ SECRET = "5ecre7"  # noqa: S105  # what must not be read
 CONFINED = "only the archive's tables can be read, and nothing written"
 ONE_KIND = "only SELECT is answered, and EXPLAIN; this is a statement"
 
+# Longer than anybody waits, and deaf to every request to stop.
+DEAF = "regexp_matches(repeat('a', 30000000), '(a|aa|aaa|aaaa){900}b')"
+
 # What is asked, and what must be said of it. `{folder}` holds secret.* and part.parquet.
 ATTACKS = {
     "copy to a file": ("COPY runs TO '{folder}/out.csv'", ONE_KIND),
@@ -304,11 +307,7 @@ def test_a_condition_can_do_no_more_than_a_query(tables: dict[str, pads.Dataset]
     [
         ("SELECT len(range(1000000000))", ("--memory", 64), "more memory than the 64 MB"),
         ("SELECT length(repeat('x', 4000000000))", ("--memory", 64), "more memory than the 64 MB"),
-        (
-            "SELECT regexp_matches(repeat('a', 30000000), '(a|aa|aaa|aaaa){900}b')",
-            ("--timeout", 0.3),
-            r"stopped after 0.3 s (--timeout)",
-        ),
+        (f"SELECT {DEAF}", ("--timeout", 0.3), r"stopped after 0.3 s (--timeout)"),
     ],
 )
 def test_what_the_engine_does_not_hear_is_ended_all_the_same(
@@ -327,7 +326,32 @@ def test_a_condition_takes_no_more_memory_than_a_query_may(archive: Path, fitlog
     done = fitlog("compare", archive, "--where", "length(repeat('x', 3000000000)) > 1")
 
     assert done.returncode == 2
-    assert "the query needs more memory than the 1,024 MB it may take" in done.stderr
+    assert done.stderr.endswith("the query needs more memory than the 1,024 MB it may take\n")
+
+
+def test_a_condition_that_does_not_hear_is_left_alone_in_time(archive: Path) -> None:
+    """Also the process ends then, with the engine at work in it."""
+    code = (
+        "import sys\n"
+        "from fitlog.archive.query import select\n"
+        "from fitlog.archive.reading import open_archive\n"
+        "from fitlog.endings import user_errors\n"
+        "import typer\n"
+        "try:\n"
+        "    with user_errors():\n"
+        "        select(open_archive(sys.argv[1]).datasets(), sys.argv[2], seconds=0.2)\n"
+        "except typer.Exit as end:\n"
+        "    raise SystemExit(end.exit_code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(archive), DEAF],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == f"fitlog: --where {DEAF!r}: the query was stopped after 0.2 s\n"
 
 
 def test_a_lower_limit_of_the_system_is_kept(archive: Path) -> None:

@@ -11,9 +11,12 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
+from archives import write_logs
+from fitlog.archive.indexing import index
 from fitlog.archive.query import query
 from fitlog.archive.results import write_result
 from fitlog.errors import OutputError
+from support import Fitlog
 
 TABLES = {"runs": pads.dataset(pa.table({"run": [0, 1]}))}
 SQL = """
@@ -23,6 +26,14 @@ SELECT run, CASE run WHEN 0 THEN 0.1 + 0.2::DOUBLE ELSE 'nan'::DOUBLE END AS pac
   [1, NULL] AS list, run = 0 AS is_first
 FROM runs ORDER BY run
 """
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("answered")
+    write_logs(folder / "logs", 2)
+    index([str(folder / "logs")], str(folder / "archive"))
+    return folder / "archive"
 
 
 def written(sql: str, form: str, path: Path) -> bool:
@@ -61,6 +72,38 @@ def test_json_keeps_numbers_and_what_is_missing(tmp_path: Path) -> None:
     assert (second["pace"], second["text"]) == ("nan", None)
     written("SELECT 1 AS a WHERE false", "json", tmp_path / "none.json")
     assert json.loads((tmp_path / "none.json").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'infinity'::TIMESTAMP AS late",
+        "SELECT ['-infinity'::DATE] AS late",
+        "SELECT '10:00:00.000000001'::TIME_NS AS late",
+    ],
+)
+def test_a_time_that_is_none_of_pythons_is_told_with_the_remedy(
+    sql: str, archive: Path, fitlog: Fitlog
+) -> None:
+    for form in ("table", "csv", "json"):
+        done = fitlog("query", archive, sql, "--format", form)
+
+        assert (done.returncode, done.stdout) == (2, "late\n" if form == "csv" else "")
+        assert done.stderr.startswith("fitlog: late holds a time")
+        assert done.stderr.endswith("ask for late::VARCHAR\n")
+    asked = fitlog("query", archive, f"FROM ({sql}) SELECT late::VARCHAR AS text")
+    assert asked.returncode == 0
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "parquet"])
+def test_a_query_imports_no_pandas(form: str, archive: Path, fitlog: Fitlog) -> None:
+    sql = "SELECT max(started) AS last, [avg(pace)] AS paces FROM runs JOIN speed USING (run)"
+    done = fitlog("query", archive, sql, "--format", form, "-o", "out", PYTHONPROFILEIMPORTTIME="1")
+
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pyarrow.dataset" in imported
+    assert [name for name in imported if name.startswith("pandas.")] == []
 
 
 def test_parquet_keeps_types(tmp_path: Path) -> None:

@@ -63,14 +63,17 @@ def rows_before(
     Raises:
         ArchiveError: a part is missing or damaged.
     """
-    every = {name: _row_groups(store, group.parts.get(name, ())) for name in _TABLES}
+    every = {
+        name: _Reading(name, file, _row_groups(store, group.parts.get(name, ())))
+        for name in _TABLES
+    }
     for first in range(0, lines, _LINES):
         last = min(first + _LINES, lines)
         columns = Columns()
         columns.metrics.codes = codes
         columns.begin_file(file)
         with refusals(store.url):
-            tables = {name: _read(name, rows, file, first, last) for name, rows in every.items()}
+            tables = {name: rows.read(first, last) for name, rows in every.items()}
         fill_columns(columns, tables)
         columns.findings = [
             found for found in columns.findings if found[1].code not in TOLD_BY_TABLES
@@ -90,15 +93,29 @@ def _row_groups(store: Store, parts: Sequence[Part]) -> list[_Rows]:
     return found
 
 
-def _read(table: str, every: Sequence[_Rows], file: str, first: int, last: int) -> Any:
-    """The rows of a log's lines behind `first`, up to `last`."""
-    schema = schema_of(table)
-    line, own = pads.field("line"), pads.field("file") == printed(file)
-    read = [
-        rows.file.read_row_group(rows.number, use_threads=False)
-        .cast(schema)
-        .filter(own & (line > first) & (line <= last))
-        for rows in every
-        if rows.last > first and rows.first <= last
-    ]
-    return pa.concat_tables([schema.empty_table(), *read])
+class _Reading:
+    """The rows of one log in a table, read by its lines from the first to the last."""
+
+    def __init__(self, table: str, file: str, groups: Sequence[_Rows]) -> None:
+        self._schema = schema_of(table)
+        self._own = pads.field("file") == printed(file)
+        self._groups = list(groups)
+        # Those of a group that some rows were read of, and others will be.
+        self._read: dict[_Rows, Any] = {}
+
+    def read(self, first: int, last: int) -> Any:
+        """The rows of the lines behind `first`, up to `last`."""
+        here = [rows for rows in self._groups if rows.last > first and rows.first <= last]
+        self._read = {rows: self._read.get(rows) or self._rows_of(rows) for rows in here}
+        line = pads.field("line")
+        some = [
+            table
+            if first < rows.first and rows.last <= last
+            else table.filter((line > first) & (line <= last))
+            for rows, table in self._read.items()
+        ]
+        return pa.concat_tables([self._schema.empty_table(), *some])
+
+    def _rows_of(self, rows: _Rows) -> Any:
+        table = rows.file.read_row_group(rows.number, use_threads=False)
+        return table.cast(self._schema).filter(self._own)

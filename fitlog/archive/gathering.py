@@ -29,12 +29,11 @@ _NEVER: Final = np.iinfo("i8").max
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a run: the first and last date, speeds by node, arguments, lines unread."""
+    """What was seen of a run: the first and last date, speeds by node, arguments."""
 
     first: int = _NEVER
     last: int = MISSING
     speeds: dict[int, list[Any]] = field(default_factory=dict)
-    lines: dict[int, list[Any]] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +87,7 @@ class Gathering:
                 run_table(course),
                 course,
                 columns.files,
-                {key: self._facts(*key) for key in sorted(self._runs)},
+                self._facts,
                 self._records,
                 warnings=[(file, finding.line) for file, finding in findings],
                 unparsed=self._unparsed,
@@ -101,12 +100,11 @@ class Gathering:
         seen = self._runs[file, run]
         ranks = seen.speeds.keys() or {MISSING}
         node = min(ranks, key=lambda rank: (rank < 0, rank))
-        parts, lines = seen.speeds.get(node, []), seen.lines.get(node, [])
+        parts = seen.speeds.get(node)
         return RunFacts(
             started=None if seen.first == _NEVER else seen.first,
             ended=None if seen.last == MISSING else seen.last,
-            speeds=np.concatenate(parts).tolist() if parts else [],
-            lines=np.concatenate(lines).tolist() if lines else [],
+            speeds=np.concatenate(parts) if parts else np.empty(0),
             arguments=seen.arguments,
         )
 
@@ -124,7 +122,7 @@ class Gathering:
 
     def _add_speeds(self, table: Any) -> None:
         file, run, node = (np.asarray(column) for column in (table.file, table.run, table.node))
-        speed, line = np.asarray(table.samples_per_sec), np.asarray(table.line)
+        speed = np.asarray(table.samples_per_sec)
         training = np.asarray(table.split) == TRAIN
         for key, rows in _by_run(file, run):
             seen = self._runs[key]
@@ -132,7 +130,6 @@ class Gathering:
             for rank in np.unique(node[here]).tolist():
                 own = here[node[here] == rank]
                 seen.speeds.setdefault(rank, []).append(speed[own])
-                seen.lines.setdefault(rank, []).append(line[own])
 
     def _add_arguments(self, events: Any) -> None:
         for file, run, kind, text in zip(

@@ -19,7 +19,7 @@ from fitlog.errors import QueryError, Termination
 # What the interpreter and the libraries take, and an engine beside what it counts.
 _BASE_BYTES: Final = 1 << 30
 # So long the child may take to end in order.
-_GRACE_SECONDS: Final = 2.0
+GRACE_SECONDS: Final = 2.0
 
 
 def go_on_limited(*, seconds: float, memory: int) -> int | None:
@@ -39,7 +39,7 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
         _limit_data(memory + _BASE_BYTES)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
         return None
     try:
         with _passing_on_termination():
@@ -116,6 +116,6 @@ def _end(child: int) -> None:
         os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, kill)
-    signal.setitimer(signal.ITIMER_REAL, _GRACE_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
     os.waitpid(child, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)

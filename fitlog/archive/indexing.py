@@ -34,7 +34,7 @@ TASK_BYTES: Final = 8 << 20
 _MOST_LOGS: Final = 2000
 _MOST_BYTES: Final = 32 << 20
 # A log of more bytes is read in pieces of so many: each is committed, and may be another worker's.
-SPLIT_BYTES: Final = 256 << 20
+SPLIT_BYTES: Final = 1 << 30
 # A compressed log has about so many times its bytes.
 _PACKED_TIMES: Final = 8
 _PACKED: Final = (".gz", ".xz", ".bz2", ".zst")

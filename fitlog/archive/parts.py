@@ -25,17 +25,69 @@ _NAME_DIGITS: Final = 32
 _LEVEL: Final = 9
 
 
+class PartWriter:
+    """One part of a table in the making: `add` rows, then `write` it.
+
+    Rows are encoded as soon as they fill a group of rows, so that a part takes little memory. The
+    same rows in the same pieces give the same bytes.
+    """
+
+    def __init__(self, table: str) -> None:
+        self.rows = 0
+        self._table = table
+        self._waiting: list[Any] = []
+        self._out = io.BytesIO()
+        words: Any = words_of(table)
+        self._writer = pq.ParquetWriter(
+            self._out,
+            schema_of(table),
+            compression="zstd",
+            compression_level=_LEVEL,
+            use_dictionary=words,
+            column_encoding=encodings_of(table),
+            write_page_index=True,
+        )
+
+    def add(self, rows: Any) -> None:
+        """Rows more, as an Arrow table of the table's schema."""
+        self.rows += rows.num_rows
+        self._waiting.append(rows)
+        waiting = sum(some.num_rows for some in self._waiting)
+        if waiting >= ROW_GROUP_ROWS:
+            self._encode(waiting - waiting % ROW_GROUP_ROWS)
+
+    def write(self, store: Store, month: str) -> Part:
+        """Write it, with all rows that were added.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        self._encode(ROW_GROUP_ROWS)
+        self._writer.close()
+        content = self._out.getvalue()
+        name = hashlib.blake2b(content).hexdigest()[:_NAME_DIGITS]
+        path = f"parts/{self._table}/month={month}/{name}.parquet"
+        store.write(path, content)
+        return Part(path=path, rows=self.rows, size=len(content))
+
+    def _encode(self, count: int) -> None:
+        """So many of the rows that wait, or all."""
+        rows = pa.concat_tables(self._waiting)
+        for first in range(0, min(count, rows.num_rows), ROW_GROUP_ROWS):
+            some = rows.slice(first, ROW_GROUP_ROWS)
+            self._writer.write_table(some.unify_dictionaries().combine_chunks())
+        self._waiting = [rows.slice(count)]
+
+
 def write_part(store: Store, table: str, month: str, rows: Any) -> Part:
     """Write the rows (an Arrow table of the table's schema) as one part.
 
     Raises:
         ArchiveError: it cannot be written.
     """
-    content = encode(table, rows)
-    name = hashlib.blake2b(content).hexdigest()[:_NAME_DIGITS]
-    path = f"parts/{table}/month={month}/{name}.parquet"
-    store.write(path, content)
-    return Part(path=path, rows=rows.num_rows, size=len(content))
+    writer = PartWriter(table)
+    writer.add(rows)
+    return writer.write(store, month)
 
 
 def write_group(
@@ -67,49 +119,32 @@ def write_group(
     )
 
 
-def read_parts(store: Store, table: str, groups: Iterable[Group]) -> Any:
+def read_parts(
+    store: Store, table: str, groups: Iterable[Group], *, columns: Sequence[str] | None = None
+) -> Any:
     """All rows of a table in some groups, in order; an empty Arrow table where there are none.
+
+    Of all `columns`, or those named.
 
     Raises:
         ArchiveError: a part is missing or damaged.
     """
     schema = schema_of(table)
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
     read = [
-        read_part(store, table, part) for group in groups for part in group.parts.get(table, ())
+        _read_part(store, part, schema) for group in groups for part in group.parts.get(table, ())
     ]
     return pa.concat_tables([schema.empty_table(), *read]).unify_dictionaries()
 
 
-def read_part(store: Store, table: str, part: Part) -> Any:
-    """The rows of a part.
-
-    Raises:
-        ArchiveError: it is missing or damaged.
-    """
+def _read_part(store: Store, part: Part, schema: Any) -> Any:
+    """The rows of a part, of the columns of the schema."""
     try:
         content = store.read(part.path)
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing") from None
     try:
-        return pq.read_table(pa.BufferReader(content)).cast(schema_of(table))
+        return pq.read_table(pa.BufferReader(content), columns=schema.names).cast(schema)
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(f"{store.url}: the part {part.path} is damaged: {error}") from None
-
-
-def encode(table: str, rows: Any) -> bytes:
-    """The rows as the bytes of a Parquet file."""
-    out = io.BytesIO()
-    # However the rows came together, they are written alike.
-    whole = rows.unify_dictionaries().combine_chunks()
-    words: Any = words_of(table)
-    pq.write_table(
-        whole,
-        out,
-        row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        compression_level=_LEVEL,
-        use_dictionary=words,
-        column_encoding=encodings_of(table),
-        write_page_index=True,
-    )
-    return out.getvalue()

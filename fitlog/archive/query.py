@@ -8,13 +8,17 @@ which read the parts that the manifest lists, and its configuration is locked.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
 
-from fitlog.archive.guard import bounded_memory, took_too_long
+from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
 from fitlog.errors import QueryError
 from fitlog.extras import install
+
+T = TypeVar("T")
 
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 60.0
@@ -34,6 +38,8 @@ _LOCKS: Final = (
 )
 _ALLOWED: Final = ("SELECT", "EXPLAIN")
 _ROWS_AT_ONCE: Final = 10_000
+# Of `fitlog query`; other commands, which have conditions, know no such option.
+_OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
 
 
 class Result:
@@ -104,20 +110,43 @@ def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SEC
     """The ids of the runs that `where`, an SQL condition on the table `runs`, is true of; in time.
 
     Raises:
-        QueryError: as `query`.
+        QueryError: as `query`; also where the engine does not hear that it is to stop.
     """
     sql = f"SELECT run_id FROM {filtered(where)} ORDER BY started NULLS FIRST, file, run"
-    try:
-        with bounded_memory(MEMORY_BYTES), query(tables, sql, seconds=seconds) as result:
+
+    def ask() -> list[str]:
+        with query(tables, sql, seconds=seconds) as result:
             return [str(run_id) for batch in result for run_id in batch["run_id"].to_pylist()]
+
+    try:
+        with bounded_memory(MEMORY_BYTES):
+            return _in_time(ask, seconds)
     except QueryError as error:
-        raise QueryError(f"--where {where!r}: {error}" if where else str(error)) from None
+        told = _OPTION.sub("", str(error))
+        raise QueryError(f"--where {where!r}: {told}" if where else told) from None
 
 
 def filtered(where: str | None) -> str:
     """The table of runs as SQL has it, or its rows of which `where` is true."""
     # The line's end, for a comment at the end of the condition would go on.
     return "main.runs" if where is None else f"(SELECT * FROM main.runs WHERE (\n{where}\n))"
+
+
+def _in_time(ask: Callable[[], T], seconds: float) -> T:
+    """What `ask` gives; or it is left alone a little after that time, in a thread of its own."""
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # it is raised where the answer is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(seconds + GRACE_SECONDS)
+    except TimeoutError:
+        raise took_too_long(seconds) from None
 
 
 def _connect(tables: Mapping[str, Any], memory: int) -> Any:

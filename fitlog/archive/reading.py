@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
 from fitlog.archive.parts import read_parts
-from fitlog.archive.runlogs import record_of, run_log_of
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store, refusals
 from fitlog.errors import ArchiveError
-from fitlog.tables import RunLog
+
+if TYPE_CHECKING:
+    from fitlog.tables import RunLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class Archive:
 
     store: Store
     manifest: Manifest
+    # The number of the group that holds a run, once that is asked: parts never change.
+    _homes: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -61,13 +63,17 @@ class Archive:
         return read_parts(self.store, name, self.manifest.groups if groups is None else groups)
 
     def groups_of(self, run_ids: Sequence[str]) -> list[Group]:
-        """The groups that hold these runs: nothing else need be read for them."""
-        wanted = set(run_ids)
-        return [
-            group
-            for group in self.manifest.groups
-            if not wanted.isdisjoint(self.table("runs", [group])["run_id"].to_pylist())
-        ]
+        """The groups that hold these runs: nothing else need be read for them.
+
+        Raises:
+            ArchiveError: a part is missing or damaged.
+        """
+        if not self._homes:
+            for number, group in enumerate(self.manifest.groups):
+                runs = read_parts(self.store, "runs", [group], columns=["run_id"])
+                self._homes.update(dict.fromkeys(runs["run_id"].to_pylist(), number))
+        numbers = {self._homes[run_id] for run_id in run_ids if run_id in self._homes}
+        return [self.manifest.groups[number] for number in sorted(numbers)]
 
     def run_log(self, run_ids: Sequence[str], *, with_file: bool = True) -> RunLog:
         """These runs as `read_logs` gives those of their logs; without `file`, as `read_log` does.
@@ -75,6 +81,8 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
+        from fitlog.archive.runlogs import run_log_of
+
         wanted, tables = self._rows_of(run_ids)
         files = list(dict.fromkeys(file for file, _ in wanted))
         return run_log_of(tables, files, wanted, with_file=with_file)
@@ -87,6 +95,8 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
+        from fitlog.archive.runlogs import record_of, run_log_of
+
         wanted, tables = self._rows_of(run_ids)
         rows = {(row["file"], row["run"]): row for row in tables["runs"].to_pylist()}
         counts = Counter(file for file, _ in rows)
@@ -135,5 +145,5 @@ def open_archive(url: str) -> Archive:
 
 def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The rows of one file."""
-    its = pc.field("file").cast(pa.string()) == pc.scalar(file)
+    its = pads.field("file").cast(pa.string()) == pads.scalar(file)
     return {name: table.filter(its) for name, table in tables.items()}

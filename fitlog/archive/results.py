@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fitlog.archive.query import Result
-from fitlog.errors import OutputError
+from fitlog.errors import OutputError, QueryError
 from fitlog.printable import printable
 from fitlog.run.durable import write_whole
 
@@ -70,14 +70,30 @@ class _Rows:
         self._result = result
 
     def batches(self) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows, in pieces of some thousands."""
+        """The rows, in pieces of some thousands.
+
+        Raises:
+            QueryError: a value is none of Python's.
+        """
         for batch in self._result:
-            columns = [column.to_pylist() for column in batch.columns]
+            columns = map(_values, batch.columns, self.names)
             yield list(zip(*columns, strict=True))
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """The rows one by one."""
         return itertools.chain.from_iterable(self.batches())
+
+
+def _values(column: Any, name: str) -> list[Any]:
+    """Python's values."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        raise QueryError(
+            f"{name} holds a time that is infinite, far away or of nanoseconds: ask for"
+            f" {name}::VARCHAR"
+        ) from None
+    return values
 
 
 # In the place of a piece of text: rows were left out.

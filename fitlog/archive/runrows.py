@@ -5,20 +5,19 @@ from __future__ import annotations
 import bisect
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from fitlog.archive.rows import printed, run_id, words
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.course import Course
 from fitlog.directions import is_higher_better
-from fitlog.errors import LogError
-from fitlog.measures import PACE_MEASURE, measure_run
-from fitlog.readings import Reading, Window
+from fitlog.measures import measure_speeds
 from fitlog.stats import t_quantile
 from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SPLITS
@@ -42,14 +41,13 @@ _SETTINGS: Final = {
 class RunFacts:
     """What lines say of a run.
 
-    `started` and `ended` are dates (microseconds since 1970), `speeds` those of the first node's
-    training, with their `lines`; `arguments` are those that it logged.
+    `started` and `ended` are dates (microseconds since 1970), `speeds` an array of those of the
+    first node's training; `arguments` are those that it logged.
     """
 
     started: int | None
     ended: int | None
-    speeds: list[float]
-    lines: list[int]
+    speeds: Any
     arguments: dict[str, Any]
 
 
@@ -57,7 +55,7 @@ def run_rows(
     table: Mapping[str, Any],
     course: Course,
     files: Sequence[str],
-    facts: Mapping[tuple[int, int], RunFacts],
+    facts: Callable[[int, int], RunFacts],
     records: Mapping[str, dict[str, Any]],
     *,
     warnings: Sequence[tuple[int, int]],
@@ -76,7 +74,7 @@ def run_rows(
     numbers = [file for file, _ in nodes]
     for (file, run), own in nodes.items():
         name = files[file]
-        told = facts[file, run]
+        told = facts(file, run)
         first = own[0]
         record = records.get(name, {})
         best, last = _best_and_last(values.get((file, run, first["node"]), []))
@@ -96,7 +94,7 @@ def run_rows(
             "last_line": max(node["last_line"] for node in own),
             "nodes": own,
             **_settings(record, told.arguments),
-            **_pace(name, told),
+            **_pace(told.speeds),
             "best": best,
             "last": last,
         }
@@ -215,27 +213,19 @@ def _fit(column: str, value: Any) -> Any:
     return _text(value)
 
 
-def _pace(name: str, told: RunFacts) -> dict[str, float | None]:
+def _pace(speeds: Any) -> dict[str, float | None]:
     """The pace as the gate measures it; all None where it would not."""
     names = ("pace", "pace_low", "pace_high", "speed_median", "throughput", "windows")
     none: dict[str, float | None] = dict.fromkeys(names)
-    windows = tuple(map(Window, told.lines, told.speeds))
-    reading = Reading(
-        name=name, windows=windows, time_costs={}, metrics={}, frequent=None, hparams={}, runs=1,
-        start="", folder=None, doubts=(),
-    )  # fmt: skip
-    try:
-        pace = measure_run(reading, PACE_MEASURE)
-    except LogError:
+    pace = measure_speeds(speeds.tolist())
+    if pace is None:
         return none
-    kept = sorted(told.speeds[pace.warm_up :])
     half = t_quantile(_CONFIDENCE, pace.windows - 1) * math.sqrt(pace.variance)
-    middle = len(kept) // 2
     return {
         "pace": pace.samples_per_sec,
         "pace_low": math.exp(pace.pace - half),
         "pace_high": math.exp(pace.pace + half),
-        "speed_median": (kept[middle] + kept[-1 - middle]) / 2,
+        "speed_median": float(np.median(speeds[pace.warm_up :])),
         "throughput": pace.throughput,
         "windows": pace.windows,
     }

@@ -20,7 +20,7 @@ from fitlog.archive.gathering import Gathering
 from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
 from fitlog.archive.opening import Named, open_all
-from fitlog.archive.parts import write_group, write_part
+from fitlog.archive.parts import PartWriter, write_group
 from fitlog.archive.rows import line_tables, printed, words
 from fitlog.archive.runrows import moment_of
 from fitlog.archive.schema import READS, TABLES, schema_of
@@ -106,14 +106,16 @@ class _Reading:
         self._records: dict[str, dict[str, Any]] = {}
         self._gathering = Gathering(self._records)
         self._months: dict[int, str] = {}
-        self._tables: dict[str, dict[str, list[Any]]] = {}
+        # By month and table, the part in the making and those that are written; by month the logs.
+        self._parts: dict[str, dict[str, PartWriter]] = {}
         self._written: dict[str, dict[str, list[Part]]] = {}
+        self._sources: dict[str, Any] = {}
 
     def read(self) -> Done:
         """Read and write them all."""
         self._read_records()
         columns, waiting = Columns(), []
-        for columns in self._parts():
+        for columns in self._read():
             self._gathering.add(columns)
             tables = self._new_rows(columns)
             # A text that was not read tells no date: the month is that of rows.
@@ -124,11 +126,11 @@ class _Reading:
         last = self._gathering.end(columns)
         self._keep({"unparsed": pa.concat_tables(waiting), **last} if waiting else last, columns)
         if self._logs:
-            self._keep({"sources": self._sources(columns)}, columns)
-        groups = tuple(self._write(month) for month in sorted(self._tables))
+            self._keep({"sources": self._source_rows(columns)}, columns)
+        groups = tuple(self._write(month) for month in sorted(self._sources))
         return Done(groups=groups, same=tuple(self._same))
 
-    def _parts(self) -> Iterator[Columns]:
+    def _read(self) -> Iterator[Columns]:
         """What is read, about a megabyte at a time."""
         opened = self._open()
         if len(opened) == 1 and self._logs[opened[0].name].size > LARGE_BYTES:
@@ -245,12 +247,19 @@ class _Reading:
                 self._add(month, name, table.filter(pa.array(codes[numbers] == code)))
 
     def _add(self, month: str, name: str, rows: Any) -> None:
-        pieces = self._tables.setdefault(month, {}).setdefault(name, [])
-        pieces.append(rows)
-        if sum(piece.num_rows for piece in pieces) >= _PART_ROWS:
-            part = write_part(self._store, name, month, pa.concat_tables(pieces))
-            self._written.setdefault(month, {}).setdefault(name, []).append(part)
-            pieces.clear()
+        if name == "sources":
+            self._sources[month] = rows
+            return
+        making = self._parts.setdefault(month, {})
+        if name not in making:
+            making[name] = PartWriter(name)
+        making[name].add(rows)
+        if making[name].rows >= _PART_ROWS:
+            self._write_part(month, name)
+
+    def _write_part(self, month: str, name: str) -> None:
+        part = self._parts[month].pop(name).write(self._store, month)
+        self._written.setdefault(month, {}).setdefault(name, []).append(part)
 
     def _month(self, number: int, columns: Columns) -> str:
         if number not in self._months:
@@ -259,7 +268,7 @@ class _Reading:
             self._months[number] = month_of(date, record)
         return self._months[number]
 
-    def _sources(self, columns: Columns) -> Any:
+    def _source_rows(self, columns: Columns) -> Any:
         """One row for each log, in order."""
         runs: dict[str, int] = {}
         for number, run in self._gathering.runs:
@@ -304,9 +313,9 @@ class _Reading:
         )
 
     def _write(self, month: str) -> Group:
-        tables = {
-            name: pa.concat_tables(pieces) for name, pieces in self._tables[month].items() if pieces
-        }
+        for name in list(self._parts.get(month, ())):
+            self._write_part(month, name)
+        tables = {"sources": self._sources[month]}
         return write_group(self._store, month, tables, before=self._written.get(month))
 
 

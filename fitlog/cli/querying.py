@@ -99,9 +99,12 @@ def _answer(
     memory: int,
 ) -> None:
     from fitlog.archive.query import query as ask_archive
-    from fitlog.archive.reading import open_archive
     from fitlog.archive.results import MOST_SHOWN, write_result
+    from fitlog.archive.unneeded import without_pandas
     from fitlog.formats import format_of
+
+    with without_pandas():
+        from fitlog.archive.reading import open_archive
 
     tables = open_archive(archive).datasets()
     with ask_archive(tables, sql, seconds=timeout, memory=memory) as result:
