@@ -181,7 +181,7 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
     try:
-        # It lies in memory; a thread that still starts when the process ends would abort it.
+        # It lies in memory: threads would not help, and may still be starting at the process's end.
         table = pq.read_table(
             pa.BufferReader(content), columns=schema.names, use_threads=False, pre_buffer=False
         )
