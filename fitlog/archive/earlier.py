@@ -10,10 +10,11 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from fitlog.archive.manifest import Group, Part
+from fitlog.archive.parts import reading_parts
 from fitlog.archive.rows import LINE_TABLES, printed
 from fitlog.archive.runlogs import fill_columns
 from fitlog.archive.schema import schema_of
-from fitlog.archive.store import Store, refusals
+from fitlog.archive.store import Store
 from fitlog.remedies import TOLD_BY_TABLES
 from fitlog_parsers.columns import Columns
 
@@ -72,7 +73,7 @@ def rows_before(
         columns = Columns()
         columns.metrics.codes = codes
         columns.begin_file(file)
-        with refusals(store.url):
+        with reading_parts(store.url):
             tables = {name: rows.read(first, last) for name, rows in every.items()}
         fill_columns(columns, tables)
         columns.findings = [
@@ -84,7 +85,7 @@ def rows_before(
 def _row_groups(store: Store, parts: Sequence[Part]) -> list[_Rows]:
     found: list[_Rows] = []
     for part in parts:
-        with refusals(store.url):
+        with reading_parts(store.url, part.path):
             file = pq.ParquetFile(part.path, filesystem=store.arrow(), pre_buffer=False)
         at = file.schema_arrow.names.index("line")
         for number in range(file.num_row_groups):

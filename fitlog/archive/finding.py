@@ -55,13 +55,17 @@ def find_all(sources: Sequence[str]) -> Found:
 
 
 def _local(name: str) -> tuple[re.Pattern[str], Iterator[Log]]:
-    path = os.path.abspath(name) if name else ""  # noqa: PTH100  # a glob, perhaps
+    if not name:  # of a shell's variable that is not set
+        raise LogError("the name of a log, folder or glob is empty")
+    path = os.path.abspath(name)  # noqa: PTH100  # a glob, perhaps
     if Path(path).is_dir():
         return _below(path + os.sep), _look_at(_in_folder(path))
     if glob.has_magic(path) and not os.path.lexists(path):
         return _like(path), _look_at(_by_glob(path))
     if not os.path.lexists(path):
         raise LogError("does not exist", path=name)
+    if not Path(path).is_file():  # a pipe, which would be waited for, or a link to itself
+        raise LogError("is neither a file nor a folder", path=name)
     return re.compile(re.escape(printed(path))), _look_at([path])
 
 
@@ -75,10 +79,9 @@ def _in_folder(path: str) -> list[str]:
 
 
 def _by_glob(path: str) -> list[str]:
-    try:
-        return [str(log) for log in find_logs([path])]
-    except LogError:
-        return []
+    # With hidden files, as in folders: what a glob covers and does not find would be gone.
+    places = glob.iglob(path, recursive=True, include_hidden=True)  # noqa: PTH207  # absolute
+    return sorted(place for place in places if Path(place).is_file())
 
 
 def _look_at(paths: Sequence[str]) -> Iterator[Log]:

@@ -17,6 +17,10 @@ from fitlog.archive.store import Store
 from fitlog.errors import ArchiveError
 
 FOLDER: Final = "manifests"
+_REMEDY: Final = (
+    "restore it from a copy, or remove it: the archive is then that of the manifest before, and"
+    " fitlog index reads what is missing"
+)
 # No table has a row of it, so no month of a log's is called so.
 UNKNOWN: Final = "unknown"
 
@@ -143,14 +147,16 @@ def _parse(text: bytes, number: int, url: str) -> Manifest:
     try:
         document = json.loads(text)
         schema = document["schema"]
-    except (ValueError, TypeError, KeyError):
-        raise ArchiveError(f"{place} is no manifest of an archive") from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ArchiveError(f"{place} is no manifest of an archive: {_REMEDY}") from None
     if schema != VERSION:
-        raise ArchiveError(f"{place} is of schema {schema}; this fitlog reads {VERSION}")
+        raise ArchiveError(
+            f"{place} is of schema {schema}; this fitlog reads {VERSION}: use the one that wrote it"
+        )
     try:
         groups = tuple(_group(group) for group in document["groups"])
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ArchiveError(f"{place} is damaged") from None
+        raise ArchiveError(f"{place} is damaged: {_REMEDY}") from None
     return Manifest(number=number, groups=groups)
 
 

@@ -5,9 +5,11 @@ The same rows give the same bytes, and so the same name, whoever writes them and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,6 +20,10 @@ from fitlog.archive.schema import TABLES, encodings_of, schema_of, words_of
 from fitlog.archive.store import Store
 from fitlog.errors import ArchiveError
 
+_PATH: Final = re.compile(r"parts/\w+/month=[^/\s]+/\w+\.parquet")
+# What Arrow calls the errors of files.
+_OF_ARROW: Final = "IOError:"
+_REMEDY: Final = "restore it from a copy, or index the logs into a new archive"
 # Of a part, so much is read at once; one run's rows are mostly in one or two of these.
 ROW_GROUP_ROWS: Final = 1 << 16
 _NAME_DIGITS: Final = 32
@@ -138,13 +144,53 @@ def read_parts(
     return pa.concat_tables([schema.empty_table(), *read]).unify_dictionaries()
 
 
+def told_of_part(error: Exception) -> str | None:
+    """What is said where an error, of Arrow's or passed on by an engine, is about a part."""
+    found = _PATH.search(str(error))
+    if found:
+        return _told_of(found[0])
+    if isinstance(error, OSError) or _OF_ARROW in str(error):
+        return f"a part cannot be read ({_on_one_line(error)}); if it is damaged, {_REMEDY}"
+    return None
+
+
+@contextlib.contextmanager
+def reading_parts(url: str, path: str | None = None) -> Iterator[None]:
+    """What Arrow cannot read of the archive at `url` becomes an error that says what helps.
+
+    `path` is the part's, where only one is read.
+
+    Raises:
+        ArchiveError: it cannot.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        told = _told_of(path) if path else told_of_part(error) or _on_one_line(error)
+        raise ArchiveError(f"{url}: {told}") from None
+
+
+def _told_of(path: str) -> str:
+    return f"the part {path} cannot be read; if it is missing or damaged, {_REMEDY}"
+
+
 def _read_part(store: Store, part: Part, schema: Any) -> Any:
     """The rows of a part, of the columns of the schema."""
     try:
         content = store.read(part.path)
     except FileNotFoundError:
-        raise ArchiveError(f"{store.url}: the part {part.path} is missing") from None
+        raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
     try:
-        return pq.read_table(pa.BufferReader(content), columns=schema.names).cast(schema)
+        # It lies in memory: threads would not help, and may still be starting at the process's end.
+        table = pq.read_table(
+            pa.BufferReader(content), columns=schema.names, use_threads=False, pre_buffer=False
+        )
+        return table.cast(schema)
     except (pa.ArrowException, OSError) as error:
-        raise ArchiveError(f"{store.url}: the part {part.path} is damaged: {error}") from None
+        raise ArchiveError(
+            f"{store.url}: the part {part.path} is damaged ({_on_one_line(error)}): {_REMEDY}"
+        ) from None
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
+from fitlog.archive.parts import told_of_part
 from fitlog.errors import QueryError
 from fitlog.extras import install
 
@@ -210,14 +211,14 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
     except duckdb.CatalogException as error:
         raise QueryError(f"{_told(error)} The tables are {', '.join(tables)}.") from None
     except duckdb.Error as error:
-        raise QueryError(_told(error)) from None
+        raise QueryError(told_of_part(error) or _told(error)) from None
     except (MemoryError, pa.ArrowMemoryError):
         raise QueryError(_too_much(memory)) from None
     except (pa.ArrowException, OSError, RuntimeError) as error:  # while the result is fetched
         text = str(error)
         if "Out of Memory" in text or "bad_alloc" in text:
             raise QueryError(_too_much(memory)) from None
-        raise QueryError(_told(error)) from None
+        raise QueryError(told_of_part(error) or _told(error)) from None
 
 
 def _too_much(memory: int) -> str:

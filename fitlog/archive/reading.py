@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
-from fitlog.archive.parts import read_parts
+from fitlog.archive.parts import read_parts, reading_parts
 from fitlog.archive.schema import TABLES, schema_of
-from fitlog.archive.store import Store, open_store, refusals
+from fitlog.archive.store import Store, open_store
 from fitlog.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Archive:
                 raise ArchiveError(f"{self.url} holds no run {run_id}")
         wanted = [runs[run_id] for run_id in run_ids]
         files = sorted({file for file, _ in wanted})
-        with refusals(self.url):
+        with reading_parts(self.url):
             tables = {
                 name: self.dataset(name, groups)
                 .to_table(filter=pads.field("file").isin(files))

@@ -166,6 +166,8 @@ def open_url(url: str) -> tuple[Any, str]:
     Raises:
         ArchiveError: no package that is installed knows such URLs.
     """
+    if not url:  # of a shell's variable that is not set
+        raise ArchiveError("the name of the archive is empty")
     if not is_url(url):
         return fsspec.filesystem("file"), os.path.abspath(url)  # noqa: PTH100  # not resolved
     try:

@@ -264,8 +264,9 @@ class _Reading:
     def _month(self, number: int, columns: Columns) -> str:
         if number not in self._months:
             date = self._gathering.date_of(number)
-            record = self._records.get(columns.files[number], {})
-            self._months[number] = month_of(date, record)
+            # One that could not be opened is not among the files, and has no rows.
+            file = columns.files[number] if number < len(columns.files) else ""
+            self._months[number] = month_of(date, self._records.get(file, {}))
         return self._months[number]
 
     def _source_rows(self, columns: Columns) -> Any:
