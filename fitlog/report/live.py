@@ -200,7 +200,8 @@ class LiveFolder:
 
 _EMPTY: Final = (
     '<!DOCTYPE html><html lang="en" data-live="{name}"><head><meta charset="utf-8">'
-    '<meta http-equiv="refresh" content="2"><title>fitlog</title></head>'
+    '<meta http-equiv="refresh" content="2"><link rel="icon" href="data:,">'
+    "<title>fitlog</title></head>"
     "<body><main><p>No run yet in this folder.</p>{problems}</main></body></html>"
 )
 # What to do about a log that cannot be followed.
