@@ -11,7 +11,6 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
@@ -134,6 +133,8 @@ def filtered(where: str | None) -> str:
 
 def _in_time(ask: Callable[[], T], seconds: float) -> T:
     """What `ask` gives; or it is left alone a little after that time, in a thread of its own."""
+    from concurrent.futures import Future
+
     answer: Future[T] = Future()
 
     def work() -> None:
