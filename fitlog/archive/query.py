@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
-from fitlog.archive.parts import told_of_part
 from fitlog.errors import QueryError
 
 T = TypeVar("T")
@@ -202,6 +201,8 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
     """DuckDB's errors as one of our own, in its words where these help."""
     import duckdb
     import pyarrow as pa
+
+    from fitlog.archive.parts import told_of_part
 
     try:
         yield
