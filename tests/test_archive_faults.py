@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,11 +91,10 @@ def test_an_archive_that_is_read_only_is_read(
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_named_and_what_helps(
-    damage: object, told: str, archive: Path, tmp_path: Path, fitlog: Fitlog
+    damage: Callable[[bytes], bytes], told: str, archive: Path, tmp_path: Path, fitlog: Fitlog
 ) -> None:
     whole = rows_of(archive)
     last = archive / path_of(2)
-    assert callable(damage)
     last.write_bytes(damage(last.read_bytes()))
     files = sorted(archive.rglob("*"))
     asked = fitlog("query", archive, "SELECT 1")

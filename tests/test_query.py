@@ -313,11 +313,13 @@ def test_a_condition_can_do_no_more_than_a_query(tables: dict[str, pads.Dataset]
 def test_what_the_engine_does_not_hear_is_ended_all_the_same(
     sql: str, limits: tuple[object, ...], told: str, archive: Path, fitlog: Fitlog, tmp_path: Path
 ) -> None:
-    done = fitlog("query", archive, sql, "-o", "out.csv", *limits)
+    """Also where the libraries take little of what they may: the rest must be the query's."""
+    for threads in ("8", "1"):
+        done = fitlog("query", archive, sql, "-o", "out.csv", *limits, OPENBLAS_NUM_THREADS=threads)
 
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -352,6 +354,17 @@ def test_a_condition_that_does_not_hear_is_left_alone_in_time(archive: Path) -> 
 
     assert done.returncode == 2
     assert done.stderr == f"fitlog: --where {DEAF!r}: the query was stopped after 0.2 s\n"
+
+
+def test_the_guard_is_set_before_any_library_is_imported() -> None:
+    """They would have threads, which a fork loses, and memory, which the limit would not count."""
+    code = (
+        "import sys, fitlog.cli, fitlog.chosen, fitlog.archive.guard, fitlog.archive.questions\n"
+        "print({'numpy', 'pandas', 'pyarrow', 'duckdb', 'fsspec'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert done.stdout == b"set()\n"
 
 
 def test_a_lower_limit_of_the_system_is_kept(archive: Path) -> None:

@@ -36,6 +36,8 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
     child = os.fork()
     if not child:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Arrow's own allocator reserves 1 GB at once, wherever that is just left.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         _limit_data(memory + _BASE_BYTES)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -181,7 +181,7 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
     try:
-        # It lies in memory: threads would not help, and may still be starting at the process's end.
+        # It lies in memory, and is small: threads would cost more than they save.
         table = pq.read_table(
             pa.BufferReader(content), columns=schema.names, use_threads=False, pre_buffer=False
         )

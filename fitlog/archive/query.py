@@ -11,11 +11,9 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
-from fitlog.archive.parts import told_of_part
 from fitlog.errors import QueryError
 from fitlog.extras import install
 
@@ -135,6 +133,8 @@ def filtered(where: str | None) -> str:
 
 def _in_time(ask: Callable[[], T], seconds: float) -> T:
     """What `ask` gives; or it is left alone a little after that time, in a thread of its own."""
+    from concurrent.futures import Future
+
     answer: Future[T] = Future()
 
     def work() -> None:
@@ -200,6 +200,8 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
     """DuckDB's errors as one of our own, in its words where these help."""
     import duckdb
     import pyarrow as pa
+
+    from fitlog.archive.parts import told_of_part
 
     try:
         yield
