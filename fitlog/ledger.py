@@ -77,6 +77,11 @@ class Ledger:
     acceptances: tuple[Acceptance, ...]
     doubts: tuple[str, ...]
 
+    @property
+    def unread(self) -> str:
+        """The first of the doubts, for the end of a message; empty where there is none."""
+        return f" ({self.doubts[0]})" if self.doubts else ""
+
     def find(self, run: str) -> Entry:
         """The run whose id begins so.
 

@@ -102,9 +102,8 @@ def select_past(
     others = [entry for entry in ledger.entries if entry.id not in own]
     if not others:
         only = " but the candidate itself" if ledger.entries else ""
-        unread = f" ({ledger.doubts[0]})" if ledger.doubts else ""
         raise BaselineError(
-            f"the ledger {ledger.name} holds no run{only}: nothing to compare with{unread}"
+            f"the ledger {ledger.name} holds no run{only}: nothing to compare with{ledger.unread}"
         )
     alike = [entry for entry in others if not differences(print_.fields, entry.like, ignore=ignore)]
     if not alike:

@@ -66,8 +66,7 @@ def find_timelines(
     ]
     timelines = [_timeline(ledger, entries, measure) for entries in chosen if entries]
     if not ledger.entries:
-        unread = f" ({ledger.doubts[0]})" if ledger.doubts else ""
-        raise BaselineError(f"the ledger {ledger.name} holds no run{unread}")
+        raise BaselineError(f"the ledger {ledger.name} holds no run{ledger.unread}")
     if not timelines:
         names = sorted({entry.like.get("series", "") for entry in ledger.entries} - {""})
         measures = dict.fromkeys(name for entry in ledger.entries for name in entry.measures)

@@ -9,12 +9,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fitlog.archive import growing, tasks
 from fitlog.archive.reading import Archive, open_archive
 from fitlog.archive.schema import TABLES
 from fitlog.archive.tasks import Done, Task, read_task
 
 # Where and when a log was found is none of its rows.
 OF_THE_FILE = ("version", "record")
+
+
+def take_small_logs_for_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of more than 1,000 bytes is read in chunks of 700, and read on when it grows."""
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
 
 
 def write_log(path: Path, *, epochs: int = 2, reports: int = 6, seed: int = 0) -> Path:

@@ -14,7 +14,7 @@ import pytest
 
 import fitlog
 import synthetic
-from archives import log_lines, rows_of, write_log, write_logs
+from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
 from fitlog.archive import growing, indexing, schema, tasks
 from fitlog.archive.cleaning import GRACE_SECONDS, clean
 from fitlog.archive.commits import Ledger
@@ -451,8 +451,7 @@ def test_a_large_log_that_grows_is_read_on_from_where_it_stood(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is cut anywhere, also within a line, and within what waits for later lines."""
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    take_small_logs_for_large(monkeypatch)
     monkeypatch.setattr(growing, "_LAST_BYTES", 5000)
     text = growing_text(source)
     generator = random.Random(source)
@@ -480,8 +479,7 @@ def test_a_large_log_that_grows_is_read_on_from_where_it_stood(
 def test_a_large_log_that_was_written_anew_is_read_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    take_small_logs_for_large(monkeypatch)
     log = write_log(tmp_path / "logs" / "one.log", epochs=10)
     index_again(tmp_path)
     write_log(log, epochs=20, seed=3)
@@ -494,8 +492,7 @@ def test_a_large_log_that_was_written_anew_is_read_whole(
 def test_a_memory_that_no_parser_has_is_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    take_small_logs_for_large(monkeypatch)
     log = write_log(tmp_path / "logs" / "one.log", epochs=10)
     index_again(tmp_path)
     store = open_store(str(tmp_path / "archive"))

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from archives import log_lines, rows_of, write_log, write_logs
-from fitlog.archive import growing, tasks
+from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
 from fitlog.archive.indexing import index
 from fitlog.archive.manifest import path_of
 from fitlog.archive.reading import open_archive
@@ -140,8 +139,7 @@ def test_a_part_that_cannot_be_read_is_told_and_what_helps(
 def test_a_large_log_whose_part_is_damaged_is_not_read_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(growing, "CHUNK_BYTES", 700)
+    take_small_logs_for_large(monkeypatch)
     log = write_log(tmp_path / "logs" / "one.log", epochs=10)
     archive = tmp_path / "archive"
     index([str(log)], str(archive))

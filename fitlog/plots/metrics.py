@@ -54,7 +54,7 @@ def plot_metrics(
     view = view or View()
     curves = make_curves(log)
     name = choose_metrics(curves, () if metric is None else (metric,))[0]
-    return drawn_on(ax, view.style, (8.0, 4.5), lambda axes: draw_metric(curves, name, axes, view))
+    return drawn_on(ax, view.style, (8.0, 4.5), lambda axes: draw_metric(name, curves, axes, view))
 
 
 def choose_metrics(curves: Sequence[Curve], wanted: Sequence[str] = ()) -> list[str]:
@@ -74,7 +74,7 @@ def choose_metrics(curves: Sequence[Curve], wanted: Sequence[str] = ()) -> list[
     return list(wanted) or names
 
 
-def draw_metric(curves: Sequence[Curve], metric: str, axes: Axes, view: View) -> None:
+def draw_metric(metric: str, curves: Sequence[Curve], axes: Axes, view: View) -> None:
     """One metric of all curves: solid where validated, dashed in training, faint within an epoch.
 
     Values within an epoch are windows (dots) or means since it began (a line without), and drawn
@@ -216,14 +216,17 @@ def _note_best(axes: Axes, curve: Curve, rows: pd.DataFrame, metric: str, places
     )
 
 
+def falls_far(values: Any, metric: str) -> bool:
+    """Whether these numbers, none of them nan, are of a loss that needs a logarithmic axis."""
+    if is_higher_better(metric) is not False or not len(values) or values.min() <= 0:
+        return False
+    return bool(values.max() / values.min() >= _LOG_SCALE_RATIO)
+
+
 def _choose_scale(axes: Axes, values: Any, metric: str, drawn: Any, view: View) -> None:
-    positive = len(values) > 0 and values.min() > 0
-    falls = is_higher_better(metric) is False and positive
     if not len(values):
         axes.set_yticks([])
-    elif (view.log_scale and (values > 0).any()) or (
-        falls and values.max() / values.min() >= _LOG_SCALE_RATIO
-    ):
+    elif (view.log_scale and (values > 0).any()) or falls_far(values, metric):
         use_log_scale(axes)
     else:
         if view.clip:

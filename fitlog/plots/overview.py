@@ -10,7 +10,7 @@ from fitlog.errors import NoRecordsError
 from fitlog.plots.curves import Curve, make_curves
 from fitlog.plots.metrics import draw_metric
 from fitlog.plots.speed import draw_speed
-from fitlog.plots.themes import headline, new_figure, place_legend, styled
+from fitlog.plots.themes import headline, new_figure, place_legend, shape_of, styled
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def plot_overview(
         logs = log if isinstance(log, Sequence) else [log]
         name = logs[0].name if logs else None
         raise NoRecordsError("has neither a speed nor a metric to draw", path=name)
-    panels: list[Panel] = [functools.partial(_draw_named, metric, view) for metric in metrics]
+    panels: list[Panel] = [functools.partial(draw_metric, metric, view=view) for metric in metrics]
     panels += more
-    columns = {0: 1, 1: 1, 2: 2, 4: 2}.get(len(panels), 3)
+    columns, width = shape_of(len(panels))
     heights = [3.0] * has_speed + [2.6] * -(-len(panels) // columns)
     with styled(view.style):
-        figure = new_figure(10.0 if columns < 3 else 12.5, sum(heights) + 1.0)
+        figure = new_figure(width, sum(heights) + 1.0)
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         if has_speed:
             draw_speed(curves, figure.add_subplot(grid[0, :]), view)
@@ -68,7 +68,3 @@ def plot_overview(
         headline(figure, text + several)
         place_legend(figure, figure.axes)
     return figure
-
-
-def _draw_named(metric: str, view: View, curves: Sequence[Curve], axes: Axes) -> None:
-    draw_metric(curves, metric, axes, view)

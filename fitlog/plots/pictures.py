@@ -13,7 +13,7 @@ from fitlog.plots.epochs import draw_epochs
 from fitlog.plots.metrics import choose_metrics, draw_metric
 from fitlog.plots.overview import plot_overview
 from fitlog.plots.speed import draw_speed
-from fitlog.plots.themes import headline, new_figure, place_legend, styled
+from fitlog.plots.themes import headline, new_figure, place_legend, shape_of, styled
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def draw_logs(
     if kind == "epochs":
         draws.append(draw_epochs)
     if kind == "metrics" or (kind == "overview" and metrics):
-        draws += [functools.partial(_draw_named, metric) for metric in chosen]
+        draws += [functools.partial(draw_metric, metric) for metric in chosen]
     with styled(view.style):
         return _draw_each(curves, draws[0], view) if each else _draw_all(curves, draws, view)
 
 
 def _draw_all(curves: Sequence[Curve], draws: Sequence[_Draw], view: View) -> Figure:
     shown = draws[:_MOST_PANELS]
-    columns = {1: 1, 2: 2, 4: 2}.get(len(shown), 3)
+    columns, width = shape_of(len(shown))
     rows = -(-len(shown) // columns)
-    width, height = (9.0, 4.2) if len(shown) == 1 else (10.0 if columns < 3 else 12.5, 2.9 * rows)
+    width, height = (9.0, 4.2) if len(shown) == 1 else (width, 2.9 * rows)
     figure = new_figure(width, height + 0.6)
     for i, draw in enumerate(shown):
         draw(curves, figure.add_subplot(rows, columns, i + 1), view)
@@ -106,7 +106,3 @@ def _draw_each(curves: Sequence[Curve], draw: _Draw, view: View) -> Figure:
     headline(figure, f"{what} of each run{more}")
     place_legend(figure, figure.axes)
     return figure
-
-
-def _draw_named(metric: str, curves: Sequence[Curve], axes: Axes, view: View) -> None:
-    draw_metric(curves, metric, axes, view)

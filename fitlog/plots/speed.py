@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fitlog.tables import RunLog
 
 # From so many windows on a line shows their course.
-_SMOOTHED_WINDOWS: Final = 24
+SMOOTHED_WINDOWS: Final = 24
 _MOST_DOTS: Final = 4000
 _REACH: Final = 6.0  # of outliers, see `usual_limits`
 
@@ -97,7 +97,7 @@ def _draw_course(
     label = "" if alone else curve.label
     if "low" in curve.speed:
         draw_band(axes, x, numbers(curve.speed["low"]), numbers(curve.speed["high"]), color)
-    if view.smooth is None and len(y) < _SMOOTHED_WINDOWS:
+    if view.smooth is None and len(y) < SMOOTHED_WINDOWS:
         look = {"marker": "." if alone else marker, "markersize": 6 if alone else 4}
         draw_line(axes, x, y, "-", color=color, linewidth=1.6, label=label, **look)
         return
@@ -127,7 +127,7 @@ def _note_what_is_shown(axes: Axes, curves: Sequence[Curve], view: View) -> None
     alone = len(curves) == 1
     if alone and len(finite := curves[0].speed["samples_per_sec"].dropna()):
         told.append(f"median {finite.median():,.0f} samples/sec of {len(finite):,} windows")
-    if view.smooth is None and any(len(curve.speed) >= _SMOOTHED_WINDOWS for curve in curves):
+    if view.smooth is None and any(len(curve.speed) >= SMOOTHED_WINDOWS for curve in curves):
         told.append("line: running median" if alone else "lines: running medians of the windows")
     if (nodes := max(curve.nodes for curve in curves)) > 1:
         of = f"{nodes} nodes" if alone else "the nodes"

@@ -126,6 +126,12 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout)
 
 
+def shape_of(panels: int) -> tuple[int, float]:
+    """In how many columns so many panels stand, and how wide their figure is, in inches."""
+    columns = {0: 1, 1: 1, 2: 2, 4: 2}.get(panels, 3)
+    return columns, 10.0 if columns < 3 else 12.5
+
+
 def drawn_on(
     ax: Axes | None,
     style: Style,

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
-from fitlog.directions import is_higher_better, unit_of
+from fitlog.directions import unit_of
 from fitlog.plots.curves import Curve
+from fitlog.plots.metrics import falls_far
 from fitlog.plots.places import make_places
 from fitlog.plots.smoothing import running_median
+from fitlog.plots.speed import SMOOTHED_WINDOWS
 from fitlog.plots.view import View
 
 if TYPE_CHECKING:
@@ -27,8 +29,6 @@ Dash = tuple[int, ...]
 Weight = Literal["faint", "bold"]
 
 MOST_CHARTED_METRICS: Final = 24
-_SMOOTHED_WINDOWS: Final = 24
-_LOG_SCALE_RATIO: Final = 100
 _MOST_TABLE_ROWS: Final = 400
 # More runs than there are colours are told apart by how their lines are broken: solid or dotted,
 # and dashed in training.
@@ -117,7 +117,7 @@ def _speed_chart(curves: Sequence[Curve]) -> Chart:
         y = curve.speed["samples_per_sec"].to_numpy(dtype="float64")
         broken += int((y != y).sum())
         shown = _Shown(run=run, tone=tone_of(curve), dash=dash_of(curve))
-        if len(y) < _SMOOTHED_WINDOWS:
+        if len(y) < SMOOTHED_WINDOWS:
             lines.append(Line(**shown, part="windows", weight="bold", x=x, y=y, dots=True))
             continue
         lines.append(Line(**shown, part="windows", weight="faint", x=x, y=y))
@@ -167,7 +167,7 @@ def _metric_chart(curves: Sequence[Curve], metric: str, key: str) -> Chart:
         y_label=unit_of(metric),
         lines=tuple(_behind(lines)),
         rows=_metric_rows(curves, metric),
-        is_log=_falls_far(lines, metric),
+        is_log=falls_far(_numbers_of(lines), metric),
         note="; ".join([_parts_told(lines), *_nodes_told(curves)]),
     )
 
@@ -183,14 +183,13 @@ def _by_epoch(rows: pd.DataFrame) -> tuple[Numbers, Numbers]:
     return rows["epoch"].to_numpy(dtype="float64"), rows["value"].to_numpy(dtype="float64")
 
 
-def _falls_far(lines: Sequence[Line], metric: str) -> bool:
+def _numbers_of(lines: Sequence[Line]) -> Numbers:
+    """All values of the lines that are numbers."""
     import numpy as np
 
-    values = np.concatenate([line.y for line in lines]) if lines else np.array([])
-    values = values[~np.isnan(values)]
-    if is_higher_better(metric) is not False or not len(values) or values.min() <= 0:
-        return False
-    return bool(values.max() / values.min() >= _LOG_SCALE_RATIO)
+    values: Numbers = np.concatenate([line.y for line in lines]) if lines else np.array([])
+    numbers: Numbers = values[~np.isnan(values)]
+    return numbers
 
 
 def _parts_told(lines: Sequence[Line]) -> str:
