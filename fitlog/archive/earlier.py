@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.dataset as pads
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fitlog.archive.manifest import Group, Part
@@ -99,7 +99,7 @@ class _Reading:
 
     def __init__(self, table: str, file: str, groups: Sequence[_Rows]) -> None:
         self._schema = schema_of(table)
-        self._own = pads.field("file") == printed(file)
+        self._file = printed(file)
         self._groups = list(groups)
         # Those of a group that some rows were read of, and others will be.
         self._read: dict[_Rows, Any] = {}
@@ -108,15 +108,18 @@ class _Reading:
         """The rows of the lines behind `first`, up to `last`."""
         here = [rows for rows in self._groups if rows.last > first and rows.first <= last]
         self._read = {rows: self._read.get(rows) or self._rows_of(rows) for rows in here}
-        line = pads.field("line")
         some = [
-            table
-            if first < rows.first and rows.last <= last
-            else table.filter((line > first) & (line <= last))
+            table if first < rows.first and rows.last <= last else _between(table, first, last)
             for rows, table in self._read.items()
         ]
         return pa.concat_tables([self._schema.empty_table(), *some])
 
     def _rows_of(self, rows: _Rows) -> Any:
-        table = rows.file.read_row_group(rows.number, use_threads=False)
-        return table.cast(self._schema).filter(self._own)
+        table = rows.file.read_row_group(rows.number, use_threads=False).cast(self._schema)
+        return table.filter(pc.equal(table["file"], self._file))
+
+
+def _between(table: Any, first: int, last: int) -> Any:
+    """The rows of the lines behind `first`, up to `last`."""
+    line = table["line"]
+    return table.filter(pc.and_(pc.greater(line, first), pc.less_equal(line, last)))

@@ -181,11 +181,10 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
     try:
-        # It lies in memory, and is small: threads would cost more than they save.
-        table = pq.read_table(
-            pa.BufferReader(content), columns=schema.names, use_threads=False, pre_buffer=False
-        )
-        return table.cast(schema)
+        # By this thread alone (`read_table` would start others): one of Arrow's that holds bytes of
+        # Python's aborts a process that it outlives.
+        file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+        return file.read(columns=schema.names, use_threads=False).cast(schema)
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(
             f"{store.url}: the part {part.path} is damaged ({_on_one_line(error)}): {_REMEDY}"

@@ -13,7 +13,7 @@ from typing import IO, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as pads
+import pyarrow.compute as pc
 
 from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
@@ -183,8 +183,10 @@ class _Reading:
             "unparsed": max((piece.line for _, piece in columns.unparsed), default=0),
         }
         tables = line_tables(columns, {name for name in last if last[name] > kept.get(name, 0)})
-        line = pads.field("line")
-        return {name: rows.filter(line > kept.get(name, 0)) for name, rows in tables.items()}
+        return {
+            name: rows.filter(pc.greater(rows["line"], kept.get(name, 0)))
+            for name, rows in tables.items()
+        }
 
     def _open(self) -> list[Named]:
         """The logs, open, without those that the archive has already."""

@@ -6,6 +6,7 @@ Whatever a command needs is imported when it runs: `fitlog --help` loads none of
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -57,6 +58,33 @@ def main() -> None:
     """Run the command line."""
     sys.stdout = _stream(sys.stdout)
     sys.stderr = _stream(sys.stderr, unfailing=True)
+    ending = _Ending()
+    # First of all: what is registered first is called last.
+    atexit.register(ending)
+    try:
+        _run()
+    except SystemExit as end:
+        ending.exit_code = end.code
+        raise
+
+
+class _Ending:
+    """The end of a process that has read an archive, when all else that is to be done is done.
+
+    Threads of Arrow's that read an object store may still call Python, and until Python 3.14 that
+    aborts a process whose interpreter is being taken down. So this is left out.
+    """
+
+    exit_code: object = None
+
+    def __call__(self) -> None:
+        if isinstance(self.exit_code, int) and "fitlog.archive.reading" in sys.modules:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.exit_code)
+
+
+def _run() -> None:
     try:
         app(prog_name="fitlog")  # also of `python -m fitlog`, whose completion is that of fitlog
     except SystemExit as end:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -69,14 +67,6 @@ def index(
                 progress=progress,
             )
         _tell(indexed, output)
-        _end()
-
-
-def _end() -> None:
-    """End here: at the process's own end, a thread that Arrow is still starting would abort it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def _tell(indexed: Indexed, output: str) -> None:
