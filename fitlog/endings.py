@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Final
 
 import typer
@@ -52,6 +54,28 @@ def user_errors() -> Iterator[Outcome]:
     except KeyboardInterrupt as interrupt:
         typer.echo(f"fitlog: interrupted {interrupt}".rstrip(), err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends what is going on as Ctrl-C does: in order, and with a word.
+
+    A process that ignores it goes on ignoring it.
+    """
+    from fitlog.errors import Termination
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise Termination
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _drop_output() -> None:

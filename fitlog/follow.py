@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from fitlog.errors import LogError
+from fitlog.errors import LogError, Termination
 from fitlog.reading import all_dialects
 from fitlog.sources import (
     CHUNK_BYTES,
@@ -160,20 +160,34 @@ class Patience:
 
 @contextlib.contextmanager
 def until_interrupted(seconds: float = _POLL_SECONDS) -> Iterator[Patience]:
-    """A wait that ends with Ctrl-C; a second Ctrl-C interrupts whatever is going on."""
-    patience = Patience(seconds)
+    """A wait that ends with Ctrl-C or SIGTERM; a second one interrupts whatever is going on.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+    Raises:
+        KeyboardInterrupt, Termination: it came, and what was read has been dealt with.
+    """
+    patience = Patience(seconds)
+    asked: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        put_back()
         patience.interrupt()
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield patience
     finally:
-        signal.signal(signal.SIGINT, before)
-    if patience.is_interrupted:
-        raise KeyboardInterrupt
+        put_back()
+    if asked:
+        raise Termination if asked[0] == signal.SIGTERM else KeyboardInterrupt
 
 
 def _wait() -> bool:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Final
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from fitlog.errors import NoRecordsError, Termination
+from fitlog.errors import NoRecordsError
 from fitlog.printable import printable
 from fitlog.watch_files import Watch
 from fitlog.watch_lines import EpochLines
@@ -54,7 +52,6 @@ def watch_screen(watch: Watch, console: Console) -> None:
         return _text(watch, console, console.height)
 
     with (
-        terminable(),
         asked_to_quit() as is_asked,
         Live(
             console=console,
@@ -77,12 +74,11 @@ def watch_lines(watch: Watch, lines: list[EpochLines]) -> None:
         for each in lines:
             each.settle()
 
-    with terminable():
-        try:
-            _watch(watch, _wait, settle)
-        finally:
-            for each in lines:
-                each.settle(at_once=True)
+    try:
+        _watch(watch, _wait, settle)
+    finally:
+        for each in lines:
+            each.settle(at_once=True)
 
 
 def print_text(console: Console, text: Text) -> None:
@@ -93,26 +89,6 @@ def print_text(console: Console, text: Text) -> None:
 def glyphs_of(console: Console) -> Glyphs:
     """What the terminal's encoding has."""
     return UNICODE if console.encoding.lower().startswith("utf") else ASCII
-
-
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends what is going on as Ctrl-C does, with a terminal to be left as it was.
-
-    A process that ignores it goes on ignoring it.
-    """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-        yield
-        return
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise Termination
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

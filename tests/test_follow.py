@@ -227,9 +227,13 @@ def test_the_command_prints_rows_as_they_come_until_ctrl_c(log: Path) -> None:
     assert (process.returncode, errors) == (130, "fitlog: interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("sent", "code", "told"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
 @pytest.mark.parametrize("idle", [True, False])
-def test_one_ctrl_c_ends_the_reading_of_a_pipe_with_what_was_held_back(
-    idle: bool, tmp_path: Path
+def test_one_signal_ends_the_reading_of_a_pipe_with_what_was_held_back(
+    idle: bool, sent: signal.Signals, code: int, told: str, tmp_path: Path
 ) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -241,7 +245,7 @@ def test_one_ctrl_c_ends_the_reading_of_a_pipe_with_what_was_held_back(
         with pipe.open("wb", buffering=0) as writer:
             writer.write((line(0, 0, 100.0) + line(0, 10, 200.0) + line(1, 0, 300.0)).encode())
             seen = [process.stdout.readline() for _ in range(3)]
-            process.send_signal(signal.SIGINT)
+            process.send_signal(sent)
             with contextlib.suppress(BrokenPipeError):
                 while not idle:
                     writer.write(line(1, 10, 300.0).encode())
@@ -249,8 +253,8 @@ def test_one_ctrl_c_ends_the_reading_of_a_pipe_with_what_was_held_back(
 
     assert seen[1:] == ["0,,0,0,10,train,100.0,,1\n", "0,,0,10,20,train,200.0,,2\n"]
     assert rest.startswith("0,,1,0,10,train,300.0,,3\n")
-    assert process.returncode == 130
-    assert errors.endswith("fitlog: interrupted\n")
+    assert process.returncode == code
+    assert errors.endswith(f"fitlog: {told}\n")
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -388,9 +389,13 @@ def test_an_engine_that_breaks_is_told_and_no_traceback() -> None:
     assert b"the query broke the engine (SIGABRT)" in done.stderr
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("to", ["the command", "all"])
+@pytest.mark.parametrize(
+    ("sent", "code", "told"),
+    [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")],
+)
 def test_ctrl_c_ends_the_query_and_what_works_on_it(
-    sent: signal.Signals, code: int, archive: Path, tmp_path: Path
+    sent: signal.Signals, code: int, told: bytes, to: str, archive: Path, tmp_path: Path
 ) -> None:
     endless = "SELECT sum(a.range ^ b.range) FROM range(1000000000) a, range(1000) b"
     process = subprocess.Popen(
@@ -398,19 +403,33 @@ def test_ctrl_c_ends_the_query_and_what_works_on_it(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
+        start_new_session=True,
     )
     command = psutil.Process(process.pid)
     while not (children := command.children()):
         assert process.poll() is None
 
-    process.send_signal(sent)
+    if to == "all":  # as a terminal does, and who ends a service
+        os.killpg(process.pid, sent)
+    else:
+        process.send_signal(sent)
     out, err = process.communicate(timeout=30)
 
     assert process.returncode == code
     assert out == b""
-    assert b"Traceback" not in err
-    assert len(err.splitlines()) <= 2
+    assert err == b"fitlog: %s\n" % told
     assert not psutil.wait_procs(children, timeout=10)[1]
+
+
+def test_ctrl_c_in_a_script_is_ctrl_c() -> None:
+    endless = "SELECT sum(a.range ^ b.range) FROM range(1000000000) a, range(1000) b"
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt), query({}, endless) as result:
+            list(result)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_query_writes_what_it_says_and_nothing_into_the_archive(

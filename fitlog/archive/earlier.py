@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from fitlog.archive.manifest import Group, Part
@@ -18,6 +18,8 @@ from fitlog.archive.store import Store
 from fitlog.remedies import TOLD_BY_TABLES
 from fitlog_parsers.columns import Columns
 
+# Its functions are made when it is imported.
+_compute: Any = pyarrow.compute
 _LINES: Final = 50_000
 _TABLES: Final = (*LINE_TABLES, "warnings")
 
@@ -116,10 +118,10 @@ class _Reading:
 
     def _rows_of(self, rows: _Rows) -> Any:
         table = rows.file.read_row_group(rows.number, use_threads=False).cast(self._schema)
-        return table.filter(pc.equal(table["file"], self._file))
+        return table.filter(_compute.equal(table["file"], self._file))
 
 
 def _between(table: Any, first: int, last: int) -> Any:
     """The rows of the lines behind `first`, up to `last`."""
-    line = table["line"]
-    return table.filter(pc.and_(pc.greater(line, first), pc.less_equal(line, last)))
+    line = table["line"].to_numpy()
+    return table.filter(pa.array((line > first) & (line <= last)))

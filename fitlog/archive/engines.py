@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
@@ -132,15 +132,18 @@ class Dask:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         where: Any = self._address
         if where is None:
-            where = self._stack.enter_context(
-                LocalCluster(  # type: ignore[no-untyped-call]
+            # In a thread of its own: half a cluster, as Ctrl-C would leave it, cannot be closed.
+            with ThreadPoolExecutor(1) as starter:
+                cluster = starter.submit(
+                    LocalCluster,
                     n_workers=self._workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                    # Its HTTP server cannot be left out: on any port that is free.
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                     silence_logs=logging.CRITICAL,
                 )
-            )
+                where = self._stack.enter_context(cluster.result())
         try:
             return self._stack.enter_context(Client(where))  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:

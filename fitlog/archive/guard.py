@@ -12,9 +12,10 @@ import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
-from fitlog.errors import QueryError, Termination
+from fitlog.errors import QueryError
 
 # What the interpreter and the libraries take, and an engine beside what it counts.
 _BASE_BYTES: Final = 1 << 30
@@ -35,6 +36,9 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     child = os.fork()
     if not child:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _end_silently)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # Arrow's own allocator reserves 1 GB at once, wherever that is just left.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
@@ -44,9 +48,8 @@ def go_on_limited(*, seconds: float, memory: int) -> int | None:
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
         return None
     try:
-        with _passing_on_termination():
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            status = os.waitpid(child, 0)[1]
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        status = os.waitpid(child, 0)[1]
     except KeyboardInterrupt:
         _end(child)
         raise
@@ -98,26 +101,23 @@ def took_too_long(seconds: float) -> QueryError:
     return QueryError(f"the query was stopped after {seconds:g} s (--timeout)")
 
 
-@contextlib.contextmanager
-def _passing_on_termination() -> Iterator[None]:
-    def terminate(*_: object) -> None:
-        raise Termination
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _end_silently(number: int, _frame: FrameType | None) -> None:
+    """Of the child nothing more is heard: its parent says what has happened."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    raise SystemExit(128 + number)
 
 
 def _end(child: int) -> None:
     """Ask the child to end, as Ctrl-C on a terminal has done already, and see that it does."""
-    os.kill(child, signal.SIGINT)
 
     def kill(*_: object) -> None:
         os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, kill)
-    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
-    os.waitpid(child, 0)
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it was waited for already
+        os.kill(child, signal.SIGINT)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+        os.waitpid(child, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)

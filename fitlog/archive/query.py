@@ -36,6 +36,8 @@ _LOCKS: Final = (
     "SET lock_configuration = true",
 )
 _ALLOWED: Final = ("SELECT", "EXPLAIN")
+# What DuckDB's Python makes of Ctrl-C.
+_INTERRUPTED: Final = "Query interrupted"
 _ROWS_AT_ONCE: Final = 10_000
 # Of `fitlog query`; other commands, which have conditions, know no such option.
 _OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
@@ -220,6 +222,8 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
         text = str(error)
         if "Out of Memory" in text or "bad_alloc" in text:
             raise QueryError(_too_much(memory)) from None
+        if text == _INTERRUPTED:
+            raise KeyboardInterrupt from None
         raise QueryError(told_of_part(error) or _told(error)) from None
 
 

@@ -13,7 +13,6 @@ from typing import IO, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
@@ -184,7 +183,7 @@ class _Reading:
         }
         tables = line_tables(columns, {name for name in last if last[name] > kept.get(name, 0)})
         return {
-            name: rows.filter(pc.greater(rows["line"], kept.get(name, 0)))
+            name: rows.filter(pa.array(rows["line"].to_numpy() > kept.get(name, 0)))
             for name, rows in tables.items()
         }
 

@@ -37,12 +37,11 @@ def serve(
         from fitlog.report.charts import library_script
         from fitlog.report.live import LiveFolder
         from fitlog.report.server import LiveServer
-        from fitlog.watch_screen import terminable
 
         library_script()
         now = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
         live = LiveFolder(folder, now)
-        with LiveServer(host, port, live) as server, contextlib.closing(live), terminable():
+        with LiveServer(host, port, live) as server, contextlib.closing(live):
             live.poll()
             typer.echo(f"{printable(server.url)} (Ctrl-C ends it)")
             with server.answering(), until_interrupted() as wait:
