@@ -31,7 +31,8 @@ def user_errors() -> Iterator[Outcome]:
     outcome = Outcome()
     try:
         try:
-            yield outcome
+            with _terminable():
+                yield outcome
         except typer.Exit:
             sys.stdout.flush()
             raise
@@ -57,7 +58,7 @@ def user_errors() -> Iterator[Outcome]:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def _terminable() -> Iterator[None]:
     """SIGTERM ends what is going on as Ctrl-C does: in order, and with a word.
 
     A process that ignores it goes on ignoring it.

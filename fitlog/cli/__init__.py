@@ -31,7 +31,7 @@ from fitlog.cli.scripts import RunCommand
 from fitlog.cli.serving import serve
 from fitlog.cli.showing import phases, plot
 from fitlog.cli.watching import watch
-from fitlog.endings import BAD_INPUT, terminable, user_errors
+from fitlog.endings import BAD_INPUT, user_errors
 
 app.command(cls=RunCommand)(run)
 for command in (
@@ -62,8 +62,7 @@ def main() -> None:
     # First of all: what is registered first is called last.
     atexit.register(ending)
     try:
-        with terminable():
-            _run()
+        _run()
     except SystemExit as end:
         ending.exit_code = end.code
         raise
