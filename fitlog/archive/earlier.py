@@ -10,7 +10,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from fitlog.archive.manifest import Group, Part
-from fitlog.archive.parts import reading_parts
+from fitlog.archive.parts import reading_part
 from fitlog.archive.rows import LINE_TABLES, printed
 from fitlog.archive.runlogs import fill_columns
 from fitlog.archive.schema import schema_of
@@ -27,6 +27,7 @@ _TABLES: Final = (*LINE_TABLES, "warnings")
 class _Rows(NamedTuple):
     """A row group of a part, and the first and the last line that it has rows of."""
 
+    path: str
     file: Any
     number: int
     first: int
@@ -67,7 +68,7 @@ def rows_before(
         ArchiveError: a part is missing or damaged.
     """
     every = {
-        name: _Reading(name, file, _row_groups(store, group.parts.get(name, ())))
+        name: _Reading(store.url, name, file, _row_groups(store, group.parts.get(name, ())))
         for name in _TABLES
     }
     for first in range(0, lines, _LINES):
@@ -75,8 +76,7 @@ def rows_before(
         columns = Columns()
         columns.metrics.codes = codes
         columns.begin_file(file)
-        with reading_parts(store.url):
-            tables = {name: rows.read(first, last) for name, rows in every.items()}
+        tables = {name: rows.read(first, last) for name, rows in every.items()}
         fill_columns(columns, tables)
         columns.findings = [
             found for found in columns.findings if found[1].code not in TOLD_BY_TABLES
@@ -87,19 +87,25 @@ def rows_before(
 def _row_groups(store: Store, parts: Sequence[Part]) -> list[_Rows]:
     found: list[_Rows] = []
     for part in parts:
-        with reading_parts(store.url, part.path):
-            file = pq.ParquetFile(part.path, filesystem=store.arrow(), pre_buffer=False)
+        with reading_part(store.url, part.path):
+            file = pq.ParquetFile(
+                part.path,
+                filesystem=store.arrow(),
+                pre_buffer=False,
+                page_checksum_verification=True,
+            )
         at = file.schema_arrow.names.index("line")
         for number in range(file.num_row_groups):
             told = file.metadata.row_group(number).column(at).statistics
-            found.append(_Rows(file, number, int(told.min), int(told.max)))
+            found.append(_Rows(part.path, file, number, int(told.min), int(told.max)))
     return found
 
 
 class _Reading:
     """The rows of one log in a table, read by its lines from the first to the last."""
 
-    def __init__(self, table: str, file: str, groups: Sequence[_Rows]) -> None:
+    def __init__(self, url: str, table: str, file: str, groups: Sequence[_Rows]) -> None:
+        self._url = url
         self._schema = schema_of(table)
         self._file = printed(file)
         self._groups = list(groups)
@@ -117,7 +123,8 @@ class _Reading:
         return pa.concat_tables([self._schema.empty_table(), *some])
 
     def _rows_of(self, rows: _Rows) -> Any:
-        table = rows.file.read_row_group(rows.number, use_threads=False).cast(self._schema)
+        with reading_part(self._url, rows.path):
+            table = rows.file.read_row_group(rows.number, use_threads=False).cast(self._schema)
         return table.filter(_compute.equal(table["file"], self._file))
 
 

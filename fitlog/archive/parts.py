@@ -52,6 +52,7 @@ class PartWriter:
             use_dictionary=words,
             column_encoding=encodings_of(table),
             write_page_index=True,
+            write_page_checksum=True,
         )
 
     def add(self, rows: Any) -> None:
@@ -71,8 +72,7 @@ class PartWriter:
         self._encode(ROW_GROUP_ROWS)
         self._writer.close()
         content = self._out.getvalue()
-        name = hashlib.blake2b(content).hexdigest()[:_NAME_DIGITS]
-        path = f"parts/{self._table}/month={month}/{name}.parquet"
+        path = f"parts/{self._table}/month={month}/{_digest(content)}.parquet"
         store.write(path, content)
         return Part(path=path, rows=self.rows, size=len(content))
 
@@ -144,29 +144,59 @@ def read_parts(
     return pa.concat_tables([schema.empty_table(), *read]).unify_dictionaries()
 
 
-def told_of_part(error: Exception) -> str | None:
-    """What is said where an error, of Arrow's or passed on by an engine, is about a part."""
-    found = _PATH.search(str(error))
-    if found:
-        return _told_of(found[0])
+def told_of_part(error: Exception, datasets: Iterable[Any]) -> str | None:
+    """What is said where an error, of Arrow's or passed on by an engine, is about a part.
+
+    Where it does not name the part, the parts of the data sets are looked through for it.
+    """
+    named = _PATH.search(str(error))
+    if named:
+        return _told_of(named[0])
     if isinstance(error, OSError) or _OF_ARROW in str(error):
-        return f"a part cannot be read ({_on_one_line(error)}); if it is damaged, {_REMEDY}"
+        path = _find_damaged(datasets)
+        reason = _on_one_line(error)
+        return _told_of(path) if path else f"a part cannot be read ({reason}): {_REMEDY}"
+    return None
+
+
+def _find_damaged(datasets: Iterable[Any]) -> str | None:
+    """The first part that cannot be read or is not what its name says."""
+    for dataset in datasets:
+        for path in getattr(dataset, "files", ()):
+            try:
+                with dataset.filesystem.open_input_file(path) as file:
+                    is_whole = _is_whole(path, file.read())
+            except OSError:
+                return str(path)
+            if not is_whole:
+                return str(path)
     return None
 
 
 @contextlib.contextmanager
-def reading_parts(url: str, path: str | None = None) -> Iterator[None]:
-    """What Arrow cannot read of the archive at `url` becomes an error that says what helps.
-
-    `path` is the part's, where only one is read.
+def reading_part(url: str, path: str) -> Iterator[None]:
+    """What Arrow cannot read of a part of an archive becomes an error that says what helps.
 
     Raises:
         ArchiveError: it cannot.
     """
     try:
         yield
+    except (pa.ArrowException, OSError):
+        raise ArchiveError(f"{url}: {_told_of(path)}") from None
+
+
+@contextlib.contextmanager
+def reading_parts(url: str, datasets: Iterable[Any]) -> Iterator[None]:
+    """The same of all parts of some data sets.
+
+    Raises:
+        ArchiveError: as `reading_part`.
+    """
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
-        told = _told_of(path) if path else told_of_part(error) or _on_one_line(error)
+        told = told_of_part(error, datasets) or _on_one_line(error)
         raise ArchiveError(f"{url}: {told}") from None
 
 
@@ -180,6 +210,8 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
         content = store.read(part.path)
     except FileNotFoundError:
         raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
+    if not _is_whole(part.path, content):
+        raise ArchiveError(f"{store.url}: the part {part.path} is damaged: {_REMEDY}")
     try:
         # By this thread alone (`read_table` would start others): one of Arrow's that holds bytes of
         # Python's aborts a process that it outlives.
@@ -189,6 +221,15 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
         raise ArchiveError(
             f"{store.url}: the part {part.path} is damaged ({_on_one_line(error)}): {_REMEDY}"
         ) from None
+
+
+def _is_whole(path: str, content: bytes) -> bool:
+    """Whether a part is what its name says."""
+    return path.endswith(f"/{_digest(content)}.parquet")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content).hexdigest()[:_NAME_DIGITS]
 
 
 def _on_one_line(error: Exception) -> str:

@@ -215,7 +215,7 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
     except duckdb.CatalogException as error:
         raise QueryError(f"{_told(error)} The tables are {', '.join(tables)}.") from None
     except duckdb.Error as error:
-        raise QueryError(told_of_part(error) or _told(error)) from None
+        raise QueryError(told_of_part(error, tables.values()) or _told(error)) from None
     except (MemoryError, pa.ArrowMemoryError):
         raise QueryError(_too_much(memory)) from None
     except (pa.ArrowException, OSError, RuntimeError) as error:  # while the result is fetched
@@ -224,7 +224,7 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
             raise QueryError(_too_much(memory)) from None
         if text == _INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise QueryError(told_of_part(error) or _told(error)) from None
+        raise QueryError(told_of_part(error, tables.values()) or _told(error)) from None
 
 
 def _too_much(memory: int) -> str:

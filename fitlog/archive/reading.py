@@ -42,7 +42,11 @@ class Archive:
         """A table, or its rows in some of the archive's groups, as a data set of Arrow's."""
         month = pa.schema([pa.field("month", pa.string())])
         schema = pa.unify_schemas([schema_of(table), month])
-        form = pads.ParquetFileFormat()
+        form = pads.ParquetFileFormat(
+            default_fragment_scan_options=pads.ParquetFragmentScanOptions(
+                page_checksum_verification=True
+            )
+        )
         fragments = [
             form.make_fragment(
                 part.path,
@@ -118,12 +122,11 @@ class Archive:
                 raise ArchiveError(f"{self.url} holds no run {run_id}")
         wanted = [runs[run_id] for run_id in run_ids]
         files = sorted({file for file, _ in wanted})
-        with reading_parts(self.url):
+        datasets = {name: self.dataset(name, groups) for name in TABLES}
+        with reading_parts(self.url, datasets.values()):
             tables = {
-                name: self.dataset(name, groups)
-                .to_table(filter=pads.field("file").isin(files))
-                .drop_columns("month")
-                for name in TABLES
+                name: rows.to_table(filter=pads.field("file").isin(files)).drop_columns("month")
+                for name, rows in datasets.items()
             }
         return wanted, tables
 
