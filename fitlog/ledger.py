@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def date(self) -> str:
-        """When it was run, or else added: to the minute."""
+        """When it was run, or else added: to the minute; empty where neither is known."""
         return (self.start or self.added)[:16].replace("T", " ")
 
 
@@ -70,17 +70,26 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What a ledger's file holds; `doubts` name the lines that could not be read."""
+    """What a ledger's file holds; `doubts` name the lines that could not be read.
+
+    Runs of an archive stand here as one, too, where `is_archive`: oldest first as far as that is
+    known, never added to anything, and known by their logs.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     acceptances: tuple[Acceptance, ...]
     doubts: tuple[str, ...]
+    is_archive: bool = False
 
     @property
     def unread(self) -> str:
         """The first of the doubts, for the end of a message; empty where there is none."""
         return f" ({self.doubts[0]})" if self.doubts else ""
+
+    def name_of(self, entry: Entry) -> str:
+        """What a run of it is called in messages."""
+        return entry.log if self.is_archive else f"run {entry.id}"
 
     def find(self, run: str) -> Entry:
         """The run whose id begins so.
