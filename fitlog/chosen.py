@@ -7,6 +7,7 @@ imported where none is named.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 # More are hardly meant, and each is held in memory.
 MOST_RUNS: Final = 1_000
+# Of runs whose begin nothing tells, see `fitlog.archive.order`.
+ORDER_OF_UNDATED: Final = (
+    "in the order of their files' last changes, where these are known, and of their names"
+)
+_MANIFEST: Final = re.compile(r"[0-9]{8}\.json")
 
 
 def is_archive(source: object) -> bool:
@@ -30,7 +36,23 @@ def is_archive(source: object) -> bool:
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if not isinstance(name, str):
         return False
-    return "://" in name or os.path.isdir(os.path.join(name, "manifests"))  # noqa: PTH112, PTH118
+    if "://" in name:
+        return True
+    try:
+        found = os.listdir(os.path.join(name, "manifests"))  # noqa: PTH118, PTH208
+    except (OSError, ValueError):  # no such folder, or no name that one could have
+        return False
+    return any(map(_MANIFEST.fullmatch, found))
+
+
+def archive_told(name: object) -> str:
+    """What is said of a folder that is an archive where a log is wanted; else nothing."""
+    if "://" in str(name) or not is_archive(name):
+        return ""
+    return (
+        "is an archive, not a log: plot, compare, check, report and history add take it, and query"
+        " asks it; in Python, fitlog.chosen.choose_runs gives its runs"
+    )
 
 
 def choose_runs(
@@ -66,7 +88,7 @@ def choose_runs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """What is judged, and by what."""
+    """What is judged or compared, and by what."""
 
     candidates: list[Source | RunLog]
     baseline: list[Source | RunLog]
@@ -82,11 +104,14 @@ def choose_sides(
     *,
     series: str | None = None,
     warm_up: int | None = None,
+    most: int = MOST_RUNS,
+    most_past: int = MOST_RUNS,
 ) -> Sides:
-    """Of all that is named for a judgement what it stands for.
+    """Of all that is named for a judgement or a comparison what it stands for.
 
     `where` is for the archives among the candidates, `past_where` for those of baseline and
-    history; where no candidate is of an archive, so is `where`.
+    history; where no candidate is of an archive, so is `where`. `most` and `most_past` are how many
+    runs candidates and baseline may be.
 
     Raises:
         ArchiveError, QueryError, SettingError: as `choose_runs`.
@@ -95,8 +120,8 @@ def choose_sides(
     if not any(map(is_archive, candidates)) and past_where is None:
         where, past_where, option = None, where, "--where"
     return Sides(
-        candidates=choose_runs(candidates, where),
-        baseline=choose_runs(baseline, past_where, others=past, option=option),
+        candidates=choose_runs(candidates, where, most=most),
+        baseline=choose_runs(baseline, past_where, others=past, most=most_past, option=option),
         history=(
             None
             if history is None

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fitlog.chosen import ORDER_OF_UNDATED
 from fitlog.errors import BaselineError, SettingError
 from fitlog.fingerprint import BARE, MAY_DIFFER, Fingerprint, differences, fingerprint_of
 from fitlog.judge import MIN_HISTORY, Rules, judge, judge_history
@@ -108,8 +109,7 @@ def check(
     if undated and len(past.dates) >= MIN_HISTORY:
         doubts.append(
             f"when {undated} of the {len(past.dates)} comparable runs of {ledger.name} began is not"
-            " told by their logs: they are taken in the order of their files' last changes, where"
-            " these are known, and of their names"
+            f" told by their logs: they are taken {ORDER_OF_UNDATED}"
         )
     return replace(judgement, reasons=(*judgement.reasons, *doubts))
 

@@ -16,8 +16,8 @@ from fitlog import chosen
 from fitlog.archive.indexing import index
 from fitlog.chosen import choose_history, choose_runs, choose_sides, is_archive
 from fitlog.compared import read_facts
-from fitlog.errors import ArchiveError, BaselineError, QueryError, SettingError
-from fitlog.ledger import Ledger
+from fitlog.errors import ArchiveError, BaselineError, LogError, QueryError, SettingError
+from fitlog.ledger import Ledger, read_ledger
 from fitlog.tables import TABLES, RunLog
 from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
 from support import SAMPLES, Fitlog
@@ -85,6 +85,9 @@ def test_what_is_no_archive_stays_as_it_is(tmp_path: Path, kept: Path) -> None:
     assert is_archive(kept / "archive")
     assert is_archive("s3://bucket/archive")
     assert not is_archive(kept / "runs")
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "deployment.json").touch()
+    assert not is_archive(tmp_path)
     mixed = choose_runs(["a.log", str(kept / "archive")], "host = 'host-1'")
     assert mixed[0] == "a.log"
     assert len(mixed) == 6
@@ -294,3 +297,57 @@ def test_messages_about_an_archive_name_its_logs_and_what_helps(tmp_path: Path) 
         package.check([log], history=choose_history(archive, "network IS NULL"))
     with pytest.raises(SettingError, match="--series names runs of a ledger"):
         choose_history(archive, series="nightly")
+
+
+def test_where_no_archive_is_taken_one_is_named_with_what_takes_it(
+    kept: Path, fitlog: Fitlog
+) -> None:
+    archive = kept / "archive"
+    log = archive / "run.log"
+
+    for read in (package.read_log, package.compare, lambda a: package.check([log], baseline=[a])):
+        with pytest.raises(LogError, match="is an archive, not a log: plot, compare, check"):
+            read(archive)
+    with pytest.raises(BaselineError, match="is an archive, not a ledger: check and report"):
+        package.check([SAMPLES / "lenet-1.log"], history=archive)
+    for words in (["doctor"], ["plot", "--kind", "history"], ["history", "show"]):
+        done = fitlog(*words, archive)
+        assert (done.returncode, "is an archive, not a" in done.stderr) == (2, True), words
+
+
+def test_a_ledger_follows_an_archive(tmp_path: Path, fitlog: Fitlog) -> None:
+    logs = undated(tmp_path, [1000, 1010, 1020])
+    (tmp_path / "logs" / "silent.log").write_text("Epoch[0] Resetting Data Iterator\n")
+    archive = archived(tmp_path, *logs[:2])
+
+    first = fitlog("history", "add", "ledger.jsonl", archive)
+    archived(tmp_path)
+    second = fitlog("history", "add", "ledger.jsonl", archive)
+
+    assert first.stdout.count("added run ") == 2
+    assert "runs without a date: 2, in the order of their files' last changes" in first.stderr
+    assert second.returncode == 0
+    assert "known already, or twice in the archive: 2\n" in second.stdout
+    assert [line for line in second.stdout.splitlines() if "added run" in line] == [
+        f"added run {read_ledger(tmp_path / 'ledger.jsonl').entries[-1].id}: {logs[2]}"
+    ]
+    assert "left out: holds no speed of a training" in second.stderr
+
+
+def test_a_comparisons_baseline_is_one_run_of_an_archive(
+    kept: Path, tmp_path: Path, fitlog: Fitlog
+) -> None:
+    archive, log = kept / "archive", write_run(tmp_path / "new", log_of(1000, 99))
+    one = "file LIKE '%/03/%'"
+
+    by_log = fitlog("compare", log, "--baseline", archive, "--where", one, "--format", "json")
+    two = "file LIKE '%/03/%' OR file LIKE '%/04/%'"
+    both = ("--where", two, "--past-where", one, "--plot", "out.svg", "--format", "json")
+    within = fitlog("compare", archive, "--baseline", archive, *both)
+    many = fitlog("compare", log, "--baseline", archive)
+
+    for done, other in ((by_log, "new"), (within, "04")):
+        names = [Path(run["name"]).name for run in json.loads(done.stdout)["runs"]]
+        assert names == ["03", other]
+    assert many.returncode == 2
+    assert "10 runs, and 1 at most can be taken: choose with --where" in many.stderr
