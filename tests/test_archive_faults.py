@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
+from fitlog.archive.cleaning import GRACE_SECONDS, clean
 from fitlog.archive.indexing import index
 from fitlog.archive.manifest import path_of
 from fitlog.archive.reading import open_archive
+from fitlog.archive.store import open_store
 from fitlog.errors import ArchiveError, LogError
 from support import Fitlog
 
@@ -150,6 +155,75 @@ def test_a_large_log_whose_part_is_damaged_is_not_read_on(
 
     with pytest.raises(ArchiveError, match=f"{part.name} cannot be read.*{REMEDY}"):
         index([str(log)], str(archive))
+
+
+def later(archive: Path) -> float:
+    """More than a day after everything in the archive was written."""
+    written = max(file.modified or 0.0 for file in open_store(str(archive)).files(""))
+    return written + GRACE_SECONDS + 60
+
+
+def test_a_file_that_was_not_made_here_is_never_removed(archive: Path) -> None:
+    names = (
+        "manifests/deploy.yaml", "manifests/2024.json", "manifests/more/00000001.json",
+        "parts/cad/wheel.stl", "parts/speed/month=2026-01/wheel.parquet", "parts/notes.tmp",
+    )  # fmt: skip
+    for name in names:
+        (archive / name).parent.mkdir(parents=True, exist_ok=True)
+        (archive / name).write_text("mine")
+
+    removed = clean(open_store(str(archive)), 2, now=later(archive))
+    assert path_of(1) in removed
+    assert {(archive / name).read_text() for name in names} == {"mine"}
+
+
+@pytest.mark.parametrize("listing", range(1, 5))
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
+    listing: int, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(archive)
+    long_ago = time.time() - 3 * GRACE_SECONDS
+    for part in archive.rglob("*.parquet"):
+        os.utime(part, (long_ago, long_ago))
+    write_logs(tmp_path / "logs", 7)
+    listings = 0
+    scan = os.scandir
+
+    def failing(path: Any) -> Any:
+        nonlocal listings
+        listings += str(path) == str(archive / "manifests")
+        if listings == listing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    told = ""
+    try:
+        index([str(tmp_path / "logs")], str(archive))
+    except ArchiveError as error:
+        told = str(error)
+    monkeypatch.undo()
+
+    assert told == (f"{archive} cannot be used: Input/output error" if listings >= listing else "")
+    assert open_archive(str(archive)).manifest.number >= 2
+    assert set(before["speed"]) <= set(rows_of(archive)["speed"])
+
+
+def test_nothing_is_removed_by_a_list_without_the_last_manifest(archive: Path) -> None:
+    assert clean(open_store(str(archive)), 3, now=later(archive)) == []
+
+
+def test_an_older_manifest_that_is_damaged_stops_no_indexer(archive: Path, tmp_path: Path) -> None:
+    (archive / path_of(1)).write_bytes(b"{")
+    files = set(archive.rglob("*"))
+    write_logs(tmp_path / "logs", 7)
+    more = index([str(tmp_path / "logs")], str(archive))
+
+    assert (more.read, more.runs) == (1, 7)
+    assert files <= set(archive.rglob("*"))
+    removed = clean(open_store(str(archive)), 3, now=later(archive))
+    assert removed[:2] == [path_of(1), path_of(2)]
+    assert len(rows_of(archive)["runs"]) == 7
 
 
 def test_indexers_at_once_make_one_archive(archive: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import fsspec.utils
 
 from fitlog.archive.rows import printed
-from fitlog.archive.store import address_of, is_url, open_url, refusals
+from fitlog.archive.store import address_of, changed_at, is_url, open_url, refusals, version_of
 from fitlog.archive.tasks import Log
 from fitlog.errors import LogError
 from fitlog.run_folder import RECORD, RUN_LOG
@@ -143,21 +143,14 @@ def _remote_logs(fs: Any, logs: dict[str, Any], every: dict[str, Any]) -> Iterat
             continue
         folder, _, name = path.rpartition("/")
         record = every.get(f"{folder}/{RECORD}") if name == RUN_LOG else None
-        when = _when(info)
         yield Log(
             file=address_of(fs, path),
             size=int(info["size"]),
-            version=str(info.get("ETag") or when),
-            modified=float(when.timestamp() if hasattr(when, "timestamp") else when or 0.0),
+            version=version_of(info),
+            modified=changed_at(info) or 0.0,
             record=address_of(fs, f"{folder}/{RECORD}") if record else "",
-            record_version=f"{record['size']} {record.get('ETag') or _when(record)}"
-            if record
-            else "",
+            record_version=f"{record['size']} {version_of(record)}" if record else "",
         )
-
-
-def _when(info: dict[str, Any]) -> Any:
-    return info.get("mtime") or info.get("LastModified") or info.get("created") or ""
 
 
 def _below(folder: str) -> re.Pattern[str]:

@@ -178,7 +178,7 @@ class _Work:
         for number, group in self._engine.run(merge, merges):
             self._ledger.replace(merges[number].groups, group)
         self._ledger.commit()
-        clean(self._store)
+        clean(self._store, self._ledger.manifest.number)
 
 
 def make_plan(found: Found, ledger: Ledger) -> Plan:

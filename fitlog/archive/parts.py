@@ -8,19 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fitlog.archive.manifest import Group, Part
+from fitlog.archive.manifest import PART_PATH, PARTS_FOLDER, Group, Part
 from fitlog.archive.schema import TABLES, encodings_of, schema_of, words_of
 from fitlog.archive.store import Store
 from fitlog.errors import ArchiveError
 
-_PATH: Final = re.compile(r"parts/\w+/month=[^/\s]+/\w+\.parquet")
 # What Arrow calls the errors of files.
 _OF_ARROW: Final = "IOError:"
 _REMEDY: Final = "restore it from a copy, or index the logs into a new archive"
@@ -72,7 +70,7 @@ class PartWriter:
         self._encode(ROW_GROUP_ROWS)
         self._writer.close()
         content = self._out.getvalue()
-        path = f"parts/{self._table}/month={month}/{_digest(content)}.parquet"
+        path = f"{PARTS_FOLDER}/{self._table}/month={month}/{_digest(content)}.parquet"
         store.write(path, content)
         return Part(path=path, rows=self.rows, size=len(content))
 
@@ -149,7 +147,7 @@ def told_of_part(error: Exception, datasets: Iterable[Any]) -> str | None:
 
     Where it does not name the part, the parts of the data sets are looked through for it.
     """
-    named = _PATH.search(str(error))
+    named = PART_PATH.search(str(error))
     if named:
         return _told_of(named[0])
     if isinstance(error, OSError) or _OF_ARROW in str(error):
