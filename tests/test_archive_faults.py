@@ -15,11 +15,16 @@ from typing import Any
 import pytest
 
 from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
+from fitlog.archive import indexing
 from fitlog.archive.cleaning import GRACE_SECONDS, clean
+from fitlog.archive.commits import Ledger
+from fitlog.archive.engines import Here
+from fitlog.archive.finding import find_all
 from fitlog.archive.indexing import index
-from fitlog.archive.manifest import path_of
+from fitlog.archive.manifest import manifest_numbers, path_of
 from fitlog.archive.reading import open_archive
 from fitlog.archive.store import open_store
+from fitlog.archive.tasks import Task, read_task
 from fitlog.errors import ArchiveError, LogError
 from support import Fitlog
 
@@ -239,6 +244,65 @@ def test_indexers_at_once_make_one_archive(archive: Path, tmp_path: Path) -> Non
 
     assert ([indexer.returncode for indexer in indexers], told) == ([0] * 3, [b""] * 3)
     assert rows_of(archive) == rows_of(tmp_path / "whole")
+
+
+def test_a_very_large_log_is_read_on_where_an_indexer_that_died_has_left_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_small_logs_for_large(monkeypatch)
+    log = write_log(tmp_path / "logs" / "large.log", epochs=60)
+    index([str(log)], str(tmp_path / "whole"))
+    monkeypatch.setattr(indexing, "SPLIT_BYTES", 6000)
+    pieces = -(-log.stat().st_size // 6000)
+    archive = str(tmp_path / "archive")
+
+    class Died(Exception):
+        pass
+
+    class Another(Here):
+        """It commits one piece, and dies."""
+
+        rounds = 0
+
+        def run(self, do: Any, tasks: Any) -> Any:
+            self.rounds += 1
+            if self.rounds == 2:
+                raise Died
+            return super().run(do, tasks)
+
+    class Ours(Here):
+        """Another one is at work between our plan and our reading."""
+
+        rounds = 0
+
+        def run(self, do: Any, tasks: Any) -> Any:
+            self.rounds += 1
+            if self.rounds == 1:
+                with pytest.raises(Died):
+                    index([str(log)], archive, engine=Another())
+            assert self.rounds <= 1 + pieces
+            return super().run(do, tasks)
+
+    ours = Ours()
+    index([str(log)], archive, engine=ours)
+
+    assert ours.rounds == 1 + pieces
+    assert manifest_numbers(open_store(archive)) == list(range(1, 1 + pieces))
+    assert rows_of(archive)["speed"] == rows_of(tmp_path / "whole")["speed"]
+
+
+def test_what_another_indexer_has_read_all_of_makes_no_manifest(
+    archive: Path, tmp_path: Path
+) -> None:
+    write_logs(tmp_path / "logs", 8)
+    ledger = Ledger(open_store(str(archive)))
+    found = find_all([str(tmp_path / "logs")]).logs.values()
+    ledger.add(read_task(Task(archive=str(archive), logs=tuple(found))).groups)
+    index([str(tmp_path / "logs")], str(archive))
+    ledger.commit()
+
+    assert manifest_numbers(open_store(str(archive))) == [1, 2, 3]
+    assert (ledger.manifest.number, len(ledger.known)) == (3, 8)
 
 
 def test_a_log_that_is_deleted_while_others_are_read_is_told(tmp_path: Path) -> None:

@@ -30,9 +30,12 @@ class Ledger:
         self._added: list[Group] = []
         self._marks: dict[str, Mapping[str, Any]] = {}
         self._replaced: list[tuple[Sequence[Group], Group]] = []
-        self.manifest = read_manifest(store)
-        self.known = self._known(self.manifest)
-        # What our changes are based on: of each log, what the archive held when it was read.
+        self._take(read_manifest(store))
+        self.rebase()
+
+    def rebase(self) -> None:
+        """What is added from now on was read with what is known now in mind."""
+        # Of each log, what the archive held when it was decided to read it.
         self._base = dict(self.known)
 
     def add(self, groups: Sequence[Group]) -> None:
@@ -49,11 +52,10 @@ class Ledger:
 
     def group_of(self, file: str) -> Group | None:
         """The group that holds what was read of a log."""
-        holding = (g for g in self.manifest.groups if file in self._files_of(g))
-        return next(holding, None)
+        return self._holding.get(file)
 
     def commit(self) -> None:
-        """Make a manifest of all this.
+        """Make a manifest of all this; none where another indexer has read all of it meanwhile.
 
         Raises:
             ArchiveError: the archive cannot be read or written.
@@ -65,10 +67,13 @@ class Ledger:
                 number=last.number + 1,
                 groups=tuple(sorted(groups, key=lambda group: group.order)),
             )
-            if create_manifest(self._store, manifest):
-                self.manifest, self.known = manifest, self._known(manifest)
-                self._added, self._marks, self._replaced = [], {}, []
-                self._base.update((file, self.known[file]) for file in changed)
+            if manifest.groups == last.groups:
+                manifest = last
+            elif not create_manifest(self._store, manifest):
+                continue
+            self._take(manifest)
+            self._added, self._marks, self._replaced = [], {}, []
+            self._base.update((file, self.known[file]) for file in changed)
 
     def _lay_over(self, last: Manifest, now: Mapping[str, Row]) -> tuple[list[Group], set[str]]:
         """Groups of the last manifest, which knows `now`, with our changes; the logs changed."""
@@ -102,6 +107,10 @@ class Ledger:
 
     def _files_of(self, group: Group) -> set[str]:
         return {row["file"] for row in self._rows_of(group)}
+
+    def _take(self, manifest: Manifest) -> None:
+        self.manifest, self.known = manifest, self._known(manifest)
+        self._holding = {file: g for g in manifest.groups for file in self._files_of(g)}
 
     def _known(self, manifest: Manifest) -> dict[str, Row]:
         return {row["file"]: row for group in manifest.groups for row in self._rows_of(group)}

@@ -112,6 +112,7 @@ def _index(
     now = datetime.now(UTC).replace(tzinfo=None)
     ledger.mark({file: {"deleted": now} for file in plan.gone})
     while work.read(plan.changed):  # a piece of each of the very large ones
+        ledger.rebase()
         plan = make_plan(found, ledger)
     if ledger.manifest.number > work.first:
         work.tidy()
