@@ -256,7 +256,7 @@ def test_a_very_large_log_is_read_on_where_an_indexer_that_died_has_left_it(
     pieces = -(-log.stat().st_size // 6000)
     archive = str(tmp_path / "archive")
 
-    class Died(Exception):
+    class DiedError(Exception):
         pass
 
     class Another(Here):
@@ -267,7 +267,7 @@ def test_a_very_large_log_is_read_on_where_an_indexer_that_died_has_left_it(
         def run(self, do: Any, tasks: Any) -> Any:
             self.rounds += 1
             if self.rounds == 2:
-                raise Died
+                raise DiedError
             return super().run(do, tasks)
 
     class Ours(Here):
@@ -278,7 +278,7 @@ def test_a_very_large_log_is_read_on_where_an_indexer_that_died_has_left_it(
         def run(self, do: Any, tasks: Any) -> Any:
             self.rounds += 1
             if self.rounds == 1:
-                with pytest.raises(Died):
+                with pytest.raises(DiedError):
                     index([str(log)], archive, engine=Another())
             assert self.rounds <= 1 + pieces
             return super().run(do, tasks)

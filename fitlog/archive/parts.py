@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,8 +20,8 @@ from fitlog.archive.schema import TABLES, encodings_of, schema_of, words_of
 from fitlog.archive.store import Store
 from fitlog.errors import ArchiveError
 
-# What Arrow calls the errors of files.
-_OF_ARROW: Final = "IOError:"
+# How DuckDB passes on what Arrow says while it reads.
+_WHILE_READING: Final = re.compile(r"IOError:|reading the stream registered as")
 _REMEDY: Final = "restore it from a copy, or index the logs into a new archive"
 # Of a part, so much is read at once; one run's rows are mostly in one or two of these.
 ROW_GROUP_ROWS: Final = 1 << 16
@@ -150,11 +151,11 @@ def told_of_part(error: Exception, datasets: Iterable[Any]) -> str | None:
     named = PART_PATH.search(str(error))
     if named:
         return _told_of(named[0])
-    if isinstance(error, OSError) or _OF_ARROW in str(error):
+    if isinstance(error, (OSError, pa.ArrowInvalid)) or _WHILE_READING.search(str(error)):
         path = _find_damaged(datasets)
-        reason = _on_one_line(error)
-        return _told_of(path) if path else f"a part cannot be read ({reason}): {_REMEDY}"
-    return None
+        if path:
+            return _told_of(path)
+    return f"a part cannot be read: {_on_one_line(error)}" if isinstance(error, OSError) else None
 
 
 def _find_damaged(datasets: Iterable[Any]) -> str | None:
