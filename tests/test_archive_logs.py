@@ -18,6 +18,7 @@ from fitlog.archive.indexing import Indexed, index
 from fitlog.archive.manifest import manifest_numbers
 from fitlog.archive.reading import open_archive
 from fitlog.archive.store import open_store
+from support import Fitlog
 
 
 def index_again(folder: Path, **options: Any) -> Indexed:
@@ -172,3 +173,27 @@ def test_a_log_that_is_read_in_pieces_is_read_once_and_known_by_its_content(
     assert size <= once < 1.5 * size  # a little before each place is read anew
     assert logged(tmp_path / "archive") == logged(tmp_path / "whole")
     assert (touched.read, touched.unchanged, sum(read)) == (0, 1, once)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '"arguments": ' + '{"a": ' * 500 + "1" + "}" * 500,
+        '"arguments": ' + '{"a": ' * 990 + "1" + "}" * 990,
+        '"start": "9999-12-31T23:59:59.9999999+00:00", "end": "0001-01-01T00:00:00+14:00"',
+    ],
+)
+def test_a_run_json_that_cannot_be_used_stops_nothing(
+    record: str, tmp_path: Path, fitlog: Fitlog
+) -> None:
+    write_log(tmp_path / "logs" / "other.log")
+    log = write_log(tmp_path / "logs" / "run.log")
+    undated = [line[24:] for line in log_lines(epochs=3, reports=6)]
+    log.write_text("".join(undated))
+    log.with_name("run.json").write_text(f'{{"schema": 1, {record}}}')
+    done = fitlog("index", "logs", "-o", "archive")
+    compared = fitlog("compare", "archive")
+    asked = fitlog("query", "archive", "FROM runs")
+
+    assert [done.stderr, compared.stderr, asked.stderr] == [""] * 3
+    assert (done.returncode, compared.returncode, asked.returncode) == (0, 0, 0)
