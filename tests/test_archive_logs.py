@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import io
@@ -14,10 +15,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
 from fitlog.archive import growing, indexing, opening
+from fitlog.archive.engines import Here
 from fitlog.archive.indexing import Indexed, index
 from fitlog.archive.manifest import manifest_numbers
 from fitlog.archive.reading import open_archive
 from fitlog.archive.store import open_store
+from fitlog_parsers.bulk import BulkReader
 from support import Fitlog
 
 
@@ -197,3 +200,65 @@ def test_a_run_json_that_cannot_be_used_stops_nothing(
 
     assert [done.stderr, compared.stderr, asked.stderr] == [""] * 3
     assert (done.returncode, compared.returncode, asked.returncode) == (0, 0, 0)
+
+
+class Stopping(Here):
+    """Stops when it is asked for the second time."""
+
+    asked = 0
+
+    def run(self, do: Any, tasks: Any) -> Any:
+        """The results of what is asked for first."""
+        self.asked += 1
+        if self.asked > 1:
+            raise KeyboardInterrupt
+        return super().run(do, tasks)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_very_large_log_whose_record_has_changed_is_gone_on_with(
+    dated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(line[0 if dated else 24 :] for line in log_lines(epochs=40, reports=6))
+    log, record = tmp_path / "logs" / "run.log", tmp_path / "logs" / "run.json"
+    log.parent.mkdir()
+    log.write_text(lines)
+    monkeypatch.setattr(growing, "_LAST_BYTES", 2000)
+    monkeypatch.setattr(indexing, "SPLIT_BYTES", len(lines) // 4)
+    fed: list[int] = []
+    feed = BulkReader.feed
+
+    def counted(self: BulkReader, piece: bytes) -> None:
+        fed.append(len(piece))
+        feed(self, piece)
+
+    monkeypatch.setattr(BulkReader, "feed", counted)
+    begun = '"start": "2026-01-31T23:00:00+00:00"'
+    for text in (f'"status": "running", {begun}', f'"status": "finished", {begun}'):
+        record.write_text(f'{{"schema": 1, {text}}}')
+        fed.clear()
+        index_again(tmp_path)
+    assert 0 < sum(fed) < len(lines) / 4
+    record.write_text('{"schema": 1, "start": "2026-03-31T23:00:00+00:00"}')
+    with contextlib.suppress(KeyboardInterrupt):
+        index_again(tmp_path, engine=Stopping())
+    kept = open_archive(str(tmp_path / "archive")).table("speed").num_rows
+    index_again(tmp_path)
+    index([str(tmp_path / "logs")], str(tmp_path / "whole"))
+
+    assert kept == lines.count("Speed")
+    assert logged(tmp_path / "archive") == logged(tmp_path / "whole")
+
+
+def test_a_log_that_is_back_as_it_was_is_not_read_again(tmp_path: Path) -> None:
+    log, _ = write_logs(tmp_path / "logs", 2)
+    index_again(tmp_path)
+    log.rename(tmp_path / "away")
+    gone = index_again(tmp_path)
+    (tmp_path / "away").rename(log)
+    back = index_again(tmp_path)
+    index([str(tmp_path / "logs")], str(tmp_path / "whole"))
+
+    assert (gone.gone, back.read, back.unchanged) == (1, 0, 2)
+    assert logged(tmp_path / "archive") == logged(tmp_path / "whole")

@@ -41,6 +41,8 @@ _PACKED: Final = (".gz", ".xz", ".bz2", ".zst")
 # Where a log's first date is looked for, and how.
 _BEGINNING_BYTES: Final = 1 << 10
 _DATE: Final = re.compile(rb"\b(20[0-9]{2})[-/.]([01][0-9])[-/.][0-3][0-9]\b")
+# By these columns of `sources` a log is known to be as it was.
+_FOUND: Final = ("size", "version", "record")
 # So often what is read becomes part of the archive.
 _COMMIT_SECONDS: Final = 20.0
 
@@ -174,7 +176,12 @@ class _Work:
         self._report()
         for number, result in self._engine.run(read_task, tasks):
             self._ledger.add(result.groups)
-            self._ledger.mark({printed(log.file): {"version": log.version} for log in result.same})
+            self._ledger.mark(
+                {
+                    printed(log.file): {"version": log.version, "deleted": None}
+                    for log in result.same
+                }
+            )
             self.same.update(printed(log.file) for log in result.same)
             self.closed.update(result.closed)
             self._done += sum(log.to_read for log in tasks[number].logs)
@@ -203,18 +210,20 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
     changed = []
     for file, log in found.logs.items():
         row = ledger.known.get(file)
-        if row is None or row["deleted"] is not None or row["reads"] != READS:
-            changed.append(_piece(log, None))
-        elif (row["size"], row["version"]) != (log.size, log.version):
+        if row is None or row["reads"] != READS:
+            changed.append(_piece(log, row))
+        elif row["deleted"] is not None or _as_found(log) != tuple(row[key] for key in _FOUND):
             changed.append(_piece(_with_what_is_known(log, row, ledger), row))
-        elif row["record"] != log.record_version:
-            changed.append(_piece(log, None))
     gone = tuple(
         file
         for file, row in ledger.known.items()
         if file not in found.logs and row["deleted"] is None and found.covers(file)
     )
     return Plan(changed=tuple(changed), gone=gone)
+
+
+def _as_found(log: Log) -> tuple[Any, ...]:
+    return log.size, log.version, log.record_version
 
 
 def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:

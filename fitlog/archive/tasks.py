@@ -160,8 +160,10 @@ class _Reading:
     def _read_growing(self, named: Named) -> Iterator[Columns]:
         log, codes = self._logs[named.name], dict[str, int]()
         size = log.until or log.size
-        is_known = log.group and log.stand and is_still(named.file, log.stand)
-        stand = log.stand if is_known else None
+        # Of a log without dates the record may tell another month now.
+        month = month_of(None, self._records.get(log.file, {}))
+        is_here = log.group is not None and month in (UNKNOWN, log.group.month)
+        stand = log.stand if is_here and log.stand and is_still(named.file, log.stand) else None
         try:
             growing = GrowingLog(named, size=size, start=stand, codes=codes)
         except ValueError:  # no memory of this parser's: it is read whole
