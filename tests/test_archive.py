@@ -269,10 +269,11 @@ def test_bad_files_are_listed_with_the_reason_and_stop_nothing(
         strict=True,
     ):
         assert line.startswith(f"fitlog: {logs / name}: {reason}")
-    assert "read 9 logs" in done.stdout
+    assert "read 5 logs (0.0 MB); 0 as they were; 4 not to be read\n" in done.stdout
     assert "5 runs of 9 logs" in done.stdout
-    assert "read 0 logs" in again.stdout
-    assert again.stderr == done.stderr
+    as_before = f"as before (fitlog query {tmp_path / 'archive'} --ask unread)"
+    assert f"read 0 logs (0.0 MB); 5 as they were; 4 not to be read, {as_before}\n" in again.stdout
+    assert again.stderr == ""
     rows = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
     assert sum(row["reason"] is not None for row in rows) == 4
 
@@ -498,9 +499,9 @@ def test_a_memory_that_no_parser_has_is_not_gone_on_with(
     index_again(tmp_path)
     store = open_store(str(tmp_path / "archive"))
     (row,) = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
-    offset, lines, check, _ = json.loads(row["state"])
+    offset, lines, check, _, digest = json.loads(row["state"])
     ledger = Ledger(store)
-    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}"])}})
+    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}", digest])}})
     ledger.commit()
     with log.open("a") as file:
         file.writelines(log_lines(epochs=12, reports=6, first=10))

@@ -41,28 +41,35 @@ _PACKED: Final = (".gz", ".xz", ".bz2", ".zst")
 # Where a log's first date is looked for, and how.
 _BEGINNING_BYTES: Final = 1 << 10
 _DATE: Final = re.compile(rb"\b(20[0-9]{2})[-/.]([01][0-9])[-/.][0-3][0-9]\b")
+# By these columns of `sources` a log is known to be as it was.
+_FOUND: Final = ("size", "version", "record")
 # So often what is read becomes part of the archive.
 _COMMIT_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done: logs to read, those that are as they were, and those that are gone."""
+    """What is to be done: logs to read, and those that are gone."""
 
     changed: tuple[Log, ...]
-    unchanged: int
     gone: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
-    """What became of it: counts of logs, the bytes of those that were read, what was refused."""
+    """What became of it.
+
+    Of the logs that were found, some were `read` (these have `size` bytes), some are `unchanged`,
+    and some could not be read, by name and reason: now, or before and are unchanged since. Others
+    are `gone`. The archive has so many `logs` and `runs` now.
+    """
 
     read: int
     size: int
     unchanged: int
     gone: int
     refused: tuple[tuple[str, str], ...]
+    refused_before: int
     logs: int
     runs: int
     archive_size: int
@@ -116,13 +123,19 @@ def _index(
         plan = make_plan(found, ledger)
     if ledger.manifest.number > work.first:
         work.tidy()
-    rows = [row for file, row in ledger.known.items() if found.covers(file)]
+    reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
+    reasons.update(work.closed)
+    tried = {printed(log.file): log for log in first.changed if printed(log.file) not in work.same}
+    read = [log for file, log in tried.items() if file not in reasons]
+    refused = tuple((file, reasons[file]) for file in tried if file in reasons)
+    refused_before = sum(file in reasons and file not in tried for file in found.logs)
     return Indexed(
-        read=len(first.changed) - work.same,
-        size=_whole_size(first.changed),
-        unchanged=first.unchanged + work.same,
+        read=len(read),
+        size=_whole_size(read),
+        unchanged=len(found.logs) - len(tried) - refused_before,
         gone=len(first.gone),
-        refused=tuple((row["file"], row["reason"]) for row in rows if row["reason"]),
+        refused=refused,
+        refused_before=refused_before,
         logs=len(ledger.known),
         runs=sum(row["runs"] for row in ledger.known.values()),
         archive_size=sum(
@@ -135,7 +148,10 @@ def _index(
 
 
 class _Work:
-    """Logs are read, and what is read is committed; `same` counts those that need not be."""
+    """Logs are read, and what is read is committed.
+
+    `same` are the names of those that need not be, `closed` those that cannot be, with the reason.
+    """
 
     def __init__(
         self,
@@ -147,20 +163,28 @@ class _Work:
         progress: Callable[[int, int], None] | None,
         total: int,
     ) -> None:
-        self.same = 0
+        self.same: set[str] = set()
+        self.closed: dict[str, str] = {}
         self.first = ledger.manifest.number
         self._store, self._ledger, self._engine, self._clock = store, ledger, engine, clock
         self._progress, self._total, self._done = progress, total, 0
 
     def read(self, logs: Sequence[Log]) -> bool:
         """Read and commit them; whether there is more of some of them."""
+        logs = [log for log in logs if printed(log.file) not in self.closed]
         tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
         last_commit = self._clock()
         self._report()
         for number, result in self._engine.run(read_task, tasks):
             self._ledger.add(result.groups)
-            self._ledger.mark({printed(log.file): {"version": log.version} for log in result.same})
-            self.same += len(result.same)
+            self._ledger.mark(
+                {
+                    printed(log.file): {"version": log.version, "deleted": None}
+                    for log in result.same
+                }
+            )
+            self.same.update(printed(log.file) for log in result.same)
+            self.closed.update(result.closed)
             self._done += sum(log.to_read for log in tasks[number].logs)
             self._report()
             if self._clock() - last_commit > _COMMIT_SECONDS:
@@ -187,18 +211,20 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
     changed = []
     for file, log in found.logs.items():
         row = ledger.known.get(file)
-        if row is None or row["deleted"] is not None or row["reads"] != READS:
-            changed.append(_piece(log, None))
-        elif (row["size"], row["version"]) != (log.size, log.version):
+        if row is None or row["reads"] != READS:
+            changed.append(_piece(log, row))
+        elif row["deleted"] is not None or _as_found(log) != tuple(row[key] for key in _FOUND):
             changed.append(_piece(_with_what_is_known(log, row, ledger), row))
-        elif row["record"] != log.record_version:
-            changed.append(_piece(log, None))
     gone = tuple(
         file
         for file, row in ledger.known.items()
         if file not in found.logs and row["deleted"] is None and found.covers(file)
     )
-    return Plan(changed=tuple(changed), unchanged=len(found.logs) - len(changed), gone=gone)
+    return Plan(changed=tuple(changed), gone=gone)
+
+
+def _as_found(log: Log) -> tuple[Any, ...]:
+    return log.size, log.version, log.record_version
 
 
 def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:
