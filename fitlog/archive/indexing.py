@@ -23,7 +23,7 @@ from fitlog.archive.finding import Found, find_all
 from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.growing import stand_of
 from fitlog.archive.rows import printed
-from fitlog.archive.schema import READS
+from fitlog.archive.schema import LOST, READS
 from fitlog.archive.store import Store, is_url, open_store
 from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
 from fitlog.errors import LogError
@@ -56,6 +56,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A part that was missing or damaged, of so many `logs`.
+
+    Rows of some logs are `lost`, for they were not read again; some logs are `unnamed`: which they
+    were is not known.
+    """
+
+    part: str
+    logs: int
+    lost: int
+    unnamed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
     """What became of it.
 
@@ -73,6 +87,7 @@ class Indexed:
     logs: int
     runs: int
     archive_size: int
+    damaged: tuple[Damage, ...]
 
 
 def index(
@@ -107,7 +122,9 @@ def _index(
     found = find_all(sources)
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
+    ledger.mend()
     first = plan = make_plan(found, ledger)
+    changed = {printed(log.file): log for log in plan.changed}
     work = _Work(
         store=store,
         ledger=ledger,
@@ -118,14 +135,16 @@ def _index(
     )
     now = datetime.now(UTC).replace(tzinfo=None)
     ledger.mark({file: {"deleted": now} for file in plan.gone})
-    while work.read(plan.changed):  # a piece of each of the very large ones
+    # A piece of each of the very large ones; logs of a part that turned out to be damaged.
+    while work.read(plan.changed):
         ledger.rebase()
         plan = make_plan(found, ledger)
+        changed = {printed(log.file): log for log in plan.changed} | changed
     if ledger.manifest.number > work.first:
         work.tidy()
     reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
     reasons.update(work.closed)
-    tried = {printed(log.file): log for log in first.changed if printed(log.file) not in work.same}
+    tried = {file: log for file, log in changed.items() if file not in work.same}
     read = [log for file, log in tried.items() if file not in reasons]
     refused = tuple((file, reasons[file]) for file in tried if file in reasons)
     refused_before = sum(file in reasons and file not in tried for file in found.logs)
@@ -144,7 +163,17 @@ def _index(
             for parts in group.parts.values()
             for part in parts
         ),
+        damaged=tuple(_damage(ledger)),
     )
+
+
+def _damage(ledger: Ledger) -> Iterator[Damage]:
+    known = ledger.known
+    for mended in ledger.mended.values():
+        lost = sum(file not in known or known[file]["reads"] == LOST for file in mended.files)
+        unnamed = mended.logs - len(mended.files)
+        for part in mended.damaged:
+            yield Damage(part=part, logs=mended.logs, lost=lost, unnamed=unnamed)
 
 
 class _Work:
@@ -170,8 +199,11 @@ class _Work:
         self._progress, self._total, self._done = progress, total, 0
 
     def read(self, logs: Sequence[Log]) -> bool:
-        """Read and commit them; whether there is more of some of them."""
+        """Read and commit them; whether there is more of some of them, or of other ones now."""
+        mended = len(self._ledger.mended)
         logs = [log for log in logs if printed(log.file) not in self.closed]
+        self.same.difference_update(printed(log.file) for log in logs)
+        self._total = max(self._total, self._done + sum(log.to_read for log in logs))
         tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
         last_commit = self._clock()
         self._report()
@@ -191,7 +223,7 @@ class _Work:
                 self._ledger.commit()
                 last_commit = self._clock()
         self._ledger.commit()
-        return any(log.until for log in logs)
+        return any(log.until for log in logs) or len(self._ledger.mended) > mended
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -201,7 +233,8 @@ class _Work:
         """Bring small groups together, and remove what nobody needs any more."""
         merges = list(small_groups(self._store.url, self._ledger.manifest.groups))
         for number, group in self._engine.run(merge, merges):
-            self._ledger.replace(merges[number].groups, group)
+            if group is not None:
+                self._ledger.replace(merges[number].groups, group)
         self._ledger.commit()
         clean(self._store, self._ledger.manifest.number)
 

@@ -11,7 +11,7 @@ from fitlog.choices import ArchiveEngine
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
-    from fitlog.archive.indexing import Indexed
+    from fitlog.archive.indexing import Damage, Indexed
 
 _MOST_SHOWN: Final = 20
 
@@ -75,6 +75,8 @@ def _tell(indexed: Indexed, output: str) -> None:
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
 
+    for damage in indexed.damaged:
+        typer.echo(f"fitlog: {printable(output)}: {_told_of(damage)}", err=True)
     for file, reason in indexed.refused[:_MOST_SHOWN]:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
@@ -93,3 +95,13 @@ def _tell(indexed: Indexed, output: str) -> None:
         f"{printable(output)}: {indexed.runs:,} run{'s' * (indexed.runs != 1)} of"
         f" {indexed.logs:,} log{'s' * (indexed.logs != 1)}, {indexed.archive_size / 1e6:,.1f} MB"
     )
+
+
+def _told_of(damage: Damage) -> str:
+    again = damage.logs - damage.lost - damage.unnamed
+    told = [f"{again:,} of its {damage.logs:,} logs read again"]
+    if damage.lost:
+        told.append(f"{damage.lost:,} not, and rows of them are lost")
+    if damage.unnamed:
+        told.append(f"{damage.unnamed:,} if they are there, for which they were is not known")
+    return f"the part {damage.part} was missing or damaged: {'; '.join(told)}"
