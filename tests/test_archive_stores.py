@@ -169,6 +169,23 @@ def test_a_part_of_unknown_age_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clean(store, 1, now=far) == [part]
 
 
+def test_folders_are_brought_to_the_disk_with_the_files_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("fitlog.archive.store.sync_folder", synced.append)
+    store = open_store(str(tmp_path / "years" / "archive"))
+    store.write("parts/speed/month=2026-01/a.parquet", b"x")
+    store.create("manifests/00000001.json", b"{}")
+
+    archive = tmp_path / "years" / "archive"
+    speed = archive / "parts" / "speed"
+    assert synced == [
+        tmp_path, tmp_path / "years", archive, archive / "parts", speed, speed / "month=2026-01",
+        archive, archive / "manifests",
+    ]  # fmt: skip
+
+
 def test_a_file_url_is_the_path(tmp_path: Path) -> None:
     write_logs(tmp_path / "logs", 2)
     first = index([f"file://{tmp_path / 'logs'}"], f"file://{tmp_path / 'archive'}")

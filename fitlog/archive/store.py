@@ -151,7 +151,7 @@ class Store:
     @contextlib.contextmanager
     def _draft(self, path: str, content: bytes) -> Iterator[tuple[Path, Path]]:
         target = Path(self._full(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         # Two processes may write the same part at once, each its own draft.
         draft = target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}{DRAFT}")
         try:
@@ -254,6 +254,15 @@ def refusals(url: str) -> Iterator[None]:
 _STORES: Final = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "s3fs"}
 )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder, and those above it, and bring their names to the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:
