@@ -342,6 +342,18 @@ def test_logs_of_any_name_are_found_again_and_chosen(tmp_path: Path, fitlog: Fit
     assert "\x1b" not in done.stdout + fitlog("query", archive, "FROM runs").stderr
 
 
+@pytest.mark.parametrize("name", ["", "parts", "manifests"])
+def test_what_is_no_folder_is_no_archive(name: str, tmp_path: Path, fitlog: Fitlog) -> None:
+    write_logs(tmp_path / "logs", 1)
+    place = tmp_path / "archive" / name
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to("nowhere")
+    done = fitlog("index", "logs", "-o", "archive")
+
+    assert done.returncode == 2
+    assert done.stderr == f"fitlog: {place} is no folder\n"
+
+
 def test_a_name_that_is_empty_is_no_archive(tmp_path: Path) -> None:
     write_logs(tmp_path / "logs", 1)
 

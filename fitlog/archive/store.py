@@ -257,11 +257,18 @@ _STORES: Final = frozenset(
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder, and those above it, and bring their names to the disk."""
+    """Make the folder, and those above it, and bring their names to the disk.
+
+    Raises:
+        ArchiveError: something else has the name.
+    """
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise ArchiveError(f"{folder} is no folder") from None
     sync_folder(folder.parent)
 
 
