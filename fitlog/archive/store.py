@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import fsspec
-import fsspec.utils
 
 from fitlog.errors import ArchiveError
 from fitlog.extras import install
@@ -43,7 +42,7 @@ class Store:
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
-        return fsspec.utils.get_protocol(self.url) in ("file", "local")
+        return is_local(self.fs)
 
     def read(self, path: str) -> bytes:
         """The content of a file.
@@ -182,10 +181,15 @@ def open_url(url: str) -> tuple[Any, str]:
 
 def address_of(fs: Any, path: str) -> str:
     """How a file of a file system is called: a path where it is local, else a URL."""
-    if "file" in _protocols(fs):
+    if is_local(fs):
         return path
     address: str = fs.unstrip_protocol(path)
     return address
+
+
+def is_local(fs: Any) -> bool:
+    """Whether a file system is that of this machine."""
+    return "file" in _protocols(fs)
 
 
 def is_url(text: str) -> bool:

@@ -75,6 +75,10 @@ def _tell(indexed: Indexed, output: str) -> None:
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
 
+    for source in indexed.absent:
+        typer.echo(
+            f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
+        )
     for file, reason in indexed.refused[:_MOST_SHOWN]:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
