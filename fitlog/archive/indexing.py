@@ -41,8 +41,6 @@ _PACKED: Final = (".gz", ".xz", ".bz2", ".zst")
 # Where a log's first date is looked for, and how.
 _BEGINNING_BYTES: Final = 1 << 10
 _DATE: Final = re.compile(rb"\b(20[0-9]{2})[-/.]([01][0-9])[-/.][0-3][0-9]\b")
-# By these columns of `sources` a log is known to be as it was.
-_FOUND: Final = ("size", "version", "record")
 # So often what is read becomes part of the archive.
 _COMMIT_SECONDS: Final = 20.0
 
@@ -75,13 +73,15 @@ class Indexed:
 
     Of the logs that were found, some were `read` (these have `size` bytes), some are `unchanged`,
     and some could not be read, by name and reason: now, or before and are unchanged since. Others
-    are `gone`. The archive has so many `logs` and `runs` now.
+    are `gone`, and some sources are `absent`, with all their logs. The archive has so many `logs`
+    and `runs` now.
     """
 
     read: int
     size: int
     unchanged: int
     gone: int
+    absent: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
     refused_before: int
     logs: int
@@ -119,7 +119,7 @@ def _index(
 ) -> Indexed:
     store = open_store(archive)
     ledger = Ledger(store)
-    found = find_all(sources)
+    found = find_all(sources, ledger.known)
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
     ledger.mend()
@@ -153,6 +153,7 @@ def _index(
         size=_whole_size(read),
         unchanged=len(found.logs) - len(tried) - refused_before,
         gone=len(first.gone),
+        absent=found.absent,
         refused=refused,
         refused_before=refused_before,
         logs=len(ledger.known),
@@ -246,18 +247,18 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
         row = ledger.known.get(file)
         if row is None or row["reads"] != READS:
             changed.append(_piece(log, row))
-        elif row["deleted"] is not None or _as_found(log) != tuple(row[key] for key in _FOUND):
+        elif row["deleted"] is not None or not _is_as_it_was(log, row):
             changed.append(_piece(_with_what_is_known(log, row, ledger), row))
     gone = tuple(
-        file
-        for file, row in ledger.known.items()
-        if file not in found.logs and row["deleted"] is None and found.covers(file)
+        file for file, row in ledger.known.items() if row["deleted"] is None and found.misses(file)
     )
     return Plan(changed=tuple(changed), gone=gone)
 
 
-def _as_found(log: Log) -> tuple[Any, ...]:
-    return log.size, log.version, log.record_version
+def _is_as_it_was(log: Log, row: dict[str, Any]) -> bool:
+    """By all that is told beside its content; some web servers tell nothing."""
+    now = (log.size, log.version, log.record_version)
+    return bool(log.version) and now == (row["size"], row["version"], row["record"])
 
 
 def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:

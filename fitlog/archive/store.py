@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import fsspec
-import fsspec.utils
 
 from fitlog.errors import ArchiveError
 from fitlog.extras import install
@@ -53,7 +52,7 @@ class Store:
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
-        return fsspec.utils.get_protocol(self.url) in ("file", "local")
+        return is_local(self.fs)
 
     def read(self, path: str) -> bytes:
         """The content of a file.
@@ -194,10 +193,15 @@ def open_url(url: str) -> tuple[Any, str]:
 
 def address_of(fs: Any, path: str) -> str:
     """How a file of a file system is called: a path where it is local, else a URL."""
-    if "file" in _protocols(fs):
+    if is_local(fs):
         return path
     address: str = fs.unstrip_protocol(path)
     return address
+
+
+def is_local(fs: Any) -> bool:
+    """Whether a file system is that of this machine."""
+    return "file" in _protocols(fs)
 
 
 def is_url(text: str) -> bool:
@@ -226,7 +230,7 @@ def changed_at(info: Mapping[str, Any]) -> float | None:
 
 def version_of(info: Mapping[str, Any]) -> str:
     """What a file system calls the state of a file's content, else when it was changed."""
-    names = ("ETag", "etag", "generation")
+    names = ("ETag", "etag", "generation", "Last-Modified")
     told = next((info[name] for name in names if info.get(name)), None)
     return str(told or changed_at(info) or "")
 

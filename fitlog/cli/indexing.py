@@ -75,6 +75,10 @@ def _tell(indexed: Indexed, output: str) -> None:
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
 
+    for source in indexed.absent:
+        typer.echo(
+            f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
+        )
     for damage in indexed.damaged:
         typer.echo(f"fitlog: {printable(output)}: {_told_of(damage)}", err=True)
     for file, reason in indexed.refused[:_MOST_SHOWN]:
