@@ -438,9 +438,10 @@ def test_a_query_writes_what_it_says_and_nothing_into_the_archive(
     part = next(archive.rglob("*.parquet"))
 
     for target in (part, archive / "new.csv"):
-        done = fitlog("query", archive, "SELECT 1", "-o", target, "--format", "csv")
-        assert done.returncode == 2
-        assert "lies in the archive itself" in done.stderr
+        for name in (archive, archive.as_uri(), f"local://{archive}"):
+            done = fitlog("query", name, "SELECT 1", "-o", target, "--format", "csv")
+            assert done.returncode == 2
+            assert "lies in the archive itself" in done.stderr
     done = fitlog("query", archive, "SELECT count(*) AS runs FROM runs", "-o", "out.csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]

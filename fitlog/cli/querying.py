@@ -49,11 +49,8 @@ def query(
     """
     with user_errors():
         from fitlog.archive import require_packages
-        from fitlog.chosen import require_outside
 
         require_packages()
-        if output is not None:
-            require_outside(output, archive)
         if listed:
             _list()
             return
@@ -101,13 +98,16 @@ def _answer(
     from fitlog.archive.query import query as ask_archive
     from fitlog.archive.results import MOST_SHOWN, write_result
     from fitlog.archive.unneeded import without_pandas
+    from fitlog.chosen import require_outside
     from fitlog.formats import format_of
 
     with without_pandas():
         from fitlog.archive.reading import open_archive
 
-    tables = open_archive(archive).datasets()
-    with ask_archive(tables, sql, seconds=timeout, memory=memory) as result:
+    opened = open_archive(archive)
+    if output is not None:
+        require_outside(output, opened.store)
+    with ask_archive(opened.datasets(), sql, seconds=timeout, memory=memory) as result:
         is_whole = write_result(result, form.value if form else format_of(output), output)
     if not is_whole:
         typer.echo(
