@@ -453,10 +453,15 @@ def test_what_is_asked_must_be_asked_once(archive: Path, fitlog: Fitlog) -> None
         ((), "say what to ask"),
         (("SELECT 1", "--where", "run = 0"), "SQL has its own WHERE"),
         (("--ask", "slowest"), "no question is named 'slowest'; known: fastest, "),
+        (("SELECT 1", "--timeout", "nan"), "--timeout nan: must be more than 0"),
     ):
         done = fitlog("query", archive, *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert told in done.stderr
+    vast = fitlog("query", archive, "SELECT 1", "--memory", 99999999999999)
+    assert vast.returncode == 2
+    assert "--memory" in vast.stderr
+    assert "Traceback" not in vast.stderr
     elsewhere = fitlog("query", "nowhere", "SELECT 1")
     assert elsewhere.returncode == 2
     assert "nowhere" in elsewhere.stderr

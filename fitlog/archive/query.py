@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
@@ -46,11 +46,14 @@ _OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
 class Result:
     """What a query gives: its Arrow `schema`, and its record batches, which are read once.
 
-    No two columns have the same name: the second `pace` is called `pace_2`.
+    No two columns have the same name: the second `pace` is called `pace_2`. Intervals are DuckDB's
+    text of them, `00:01:59`.
     """
 
-    def __init__(self, reader: Any, tables: Mapping[str, Any], memory: int) -> None:
-        self.schema = _named_apart(reader.schema)
+    def __init__(
+        self, reader: Any, names: Sequence[str], tables: Mapping[str, Any], memory: int
+    ) -> None:
+        self.schema = _named_apart(reader.schema, names)
         self._reader, self._tables, self._memory = reader, tables, memory
 
     def __iter__(self) -> Iterator[Any]:
@@ -96,8 +99,10 @@ def query(
     timer.start()
     try:
         with _refusals(tables, memory):
-            reader = connection.sql(_the_statement(connection, sql)).to_arrow_reader(_ROWS_AT_ONCE)
-        yield Result(reader, tables, memory)
+            relation = connection.sql(_the_statement(connection, sql))
+            names = relation.columns
+            reader = _without_intervals(relation).to_arrow_reader(_ROWS_AT_ONCE)
+        yield Result(reader, names, tables, memory)
     except QueryError:
         if is_late.is_set():
             raise took_too_long(seconds) from None
@@ -167,17 +172,30 @@ def _connect(tables: Mapping[str, Any], memory: int) -> Any:
     return connection
 
 
-def _named_apart(schema: Any) -> Any:
-    names: list[str] = []
-    for name in schema.names:
-        number, apart = 1, name
-        while apart in names:
-            number += 1
-            apart = f"{name}_{number}"
-        names.append(apart)
+def _without_intervals(relation: Any) -> Any:
+    """The same rows with text for intervals, which neither Parquet nor JSON has."""
+    kinds = [str(kind) for kind in relation.types]
+    if not any("INTERVAL" in kind for kind in kinds):
+        return relation
+    columns = [
+        f"#{place}::VARCHAR" if "INTERVAL" in kind else f"#{place}"
+        for place, kind in enumerate(kinds, 1)
+    ]
+    return relation.project(", ".join(columns))
+
+
+def _named_apart(schema: Any, names: Sequence[str]) -> Any:
+    """The schema with these names for its columns, or such that tell them apart."""
     import pyarrow as pa
 
-    return pa.schema([f.with_name(name) for f, name in zip(schema, names, strict=True)])
+    taken: list[str] = []
+    for name in names:
+        number, apart = 1, name
+        while apart in taken:
+            number += 1
+            apart = f"{name}_{number}"
+        taken.append(apart)
+    return pa.schema([field.with_name(name) for field, name in zip(schema, taken, strict=True)])
 
 
 def _the_statement(connection: Any, sql: str) -> Any:

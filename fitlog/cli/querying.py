@@ -40,7 +40,7 @@ def query(
         float, typer.Option(min=0.1, max=1e6, metavar="SECONDS", help="Stop after so long.")
     ] = 60.0,
     memory: Annotated[
-        int, typer.Option(min=64, metavar="MB", help="The memory that it may take.")
+        int, typer.Option(min=64, max=1 << 20, metavar="MB", help="The memory that it may take.")
     ] = 1024,
 ) -> None:
     """Ask an archive a question, in SQL or one of the ready ones.
@@ -49,8 +49,10 @@ def query(
     """
     with user_errors():
         from fitlog.archive import require_packages
+        from fitlog.options import positive
 
         require_packages()
+        positive("--timeout", timeout)  # which the bounds let pass where it is nan
         if listed:
             _list()
             return
