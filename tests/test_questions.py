@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,43 @@ def test_runs_that_died_by_their_log_or_their_record(tables: dict[str, Any]) -> 
     ]
 
 
+def test_what_may_still_go_on_is_not_counted_as_dead(tables: dict[str, Any]) -> None:
+    moment = datetime.now(UTC)
+    now = moment.replace(tzinfo=None)
+    month = f"{now:%Y-%m}"
+    hour, days = timedelta(hours=1), timedelta(days=3)
+    runs = [
+        run("dated", 1, 1.0, status="cut", ended=now - hour),
+        run("silent", 1, 1.0, status="cut", ended=now - days),
+        run("ahead", 1, 1.0, status="cut", ended=now + days),
+        run("undated", 1, 1.0, status="cut", ended=None),
+        run("recorded", 1, 1.0, status="cut", ended=None, record_status="running"),
+        run("killed", 1, 1.0, status="cut", ended=None, record_status="running"),
+        run("stopped", 1, 1.0, status="cut", ended=now - hour, record_status="stopped"),
+        run("done", 1, 1.0, ended=now - hour),
+    ]
+    changed = {"undated": hour, "recorded": 2 * hour, "killed": days}
+    sources = [
+        {"file": f"/{name}.log", "version": str(int((moment - ago).timestamp() * 1e9))}
+        for name, ago in changed.items()
+    ]
+    given = {
+        **tables,
+        "runs": pads.dataset(table_of("runs", [{**one, "month": month} for one in runs])),
+        "sources": pads.dataset(table_of("sources", sources)),
+    }
+
+    running = ask(given, "running")
+    died = [row["run_id"] for row in ask(given, "died")]
+
+    assert [(row["run_id"], round(row["silent_hours"])) for row in running] == [
+        ("dated", 1), ("recorded", 2)
+    ]  # fmt: skip
+    assert sorted(died) == ["ahead", "killed", "silent", "stopped", "undated"]
+    for name in ("hosts", "settings", "months"):
+        assert [row["died"] for row in ask(given, name)] == [5], name
+
+
 def test_the_slowest_machines_by_like_runs(tables: dict[str, Any]) -> None:
     assert some(ask(tables, "hosts"), "host", "runs", "pace_percent", "died") == [
         ("b", 1, 61.2, 1),
@@ -188,7 +225,7 @@ def test_every_question_can_be_asked_of_the_sample_logs(tmp_path: Path) -> None:
     tables = open_archive(str(tmp_path / "archive")).datasets()
 
     for name in NAMES:
-        assert ask(tables, name) or name == "regressions", name
+        assert ask(tables, name) or name in ("regressions", "running"), name
     pd_lines = ask(tables, "died", "file LIKE '%killed.log'")
     assert some(pd_lines, "status") == [("cut",)]
 

@@ -14,7 +14,18 @@ from fitlog.errors import QueryError
 _KIND: Final = (
     "network, batch_size, coalesce(dtype, '') AS dtype, coalesce(kv_store, '') AS kv_store"
 )
-_DIED: Final = "(status <> 'finished' OR coalesce(record_status, 'finished') <> 'finished')"
+# What was heard of a run last: its last dated line or, where its record says that it is running,
+# the change of its log. A day covers all time zones that a log's clock may have.
+_FATES: Final = """(
+SELECT chosen.*,
+  coalesce(ended, CASE record_status WHEN 'running'
+    THEN make_timestamp(try_cast(version AS BIGINT) // 1000) END) AS heard,
+  epoch(make_timestamp(epoch_us(now())) - heard) / 3600 AS silent_hours,
+  status = 'cut' AND coalesce(record_status, 'running') = 'running'
+    AND coalesce(abs(silent_hours) < 24, false) AS is_running,
+  (status <> 'finished' OR coalesce(record_status, 'finished') <> 'finished')
+    AND NOT is_running AS is_dead
+FROM {runs} AS chosen LEFT JOIN (SELECT file, version FROM main.sources) USING (file))"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +99,20 @@ QUESTIONS: Final = (
         f"""
         SELECT started, coalesce(record_status, status) AS status, network, batch_size, host,
           last_epoch, num_epochs, error, file, run_id
-        FROM {{runs}}
-        WHERE {_DIED}
+        FROM {_FATES}
+        WHERE is_dead
         ORDER BY started DESC NULLS LAST, file, run
+        """,
+    ),
+    _question(
+        "running",
+        "runs that may still go on, and for how long their logs have been silent",
+        f"""
+        SELECT started, network, batch_size, host, last_epoch, num_epochs,
+          round(silent_hours, 2) AS silent_hours, file, run_id
+        FROM {_FATES}
+        WHERE is_running
+        ORDER BY silent_hours, file, run
         """,
     ),
     _question(
@@ -98,9 +120,9 @@ QUESTIONS: Final = (
         "the machines, slowest first: their pace against the median of like runs anywhere",
         f"""
         WITH like_runs AS (
-        SELECT host, {_DIED} AS is_dead,
+        SELECT host, is_dead,
           pace / median(pace) OVER (PARTITION BY network, batch_size, dtype, kv_store) AS relative
-        FROM {{runs}})
+        FROM {_FATES})
         SELECT host, count(*) AS runs, round(100 * median(relative), 1) AS pace_percent,
           count(*) FILTER (WHERE is_dead) AS died
         FROM like_runs
@@ -127,10 +149,10 @@ QUESTIONS: Final = (
         "what was tried: each network's settings, with accuracy and pace",
         f"""
         SELECT {_KIND}, optimizer, lr, count(*) AS runs,
-          count(*) FILTER (WHERE {_DIED}) AS died,
+          count(*) FILTER (WHERE is_dead) AS died,
           max(best['validation-accuracy']) AS best_accuracy,
           round(median(pace), 1) AS median_samples_per_sec
-        FROM {{runs}}
+        FROM {_FATES}
         GROUP BY ALL
         ORDER BY network, runs DESC, batch_size, dtype, kv_store, optimizer, lr
         """,
@@ -179,8 +201,8 @@ QUESTIONS: Final = (
         f"""
         SELECT month, count(*) AS runs,
           round(sum(epoch_ms(ended - started)) / 3.6e6, 1) AS hours,
-          count(DISTINCT host) AS hosts, count(*) FILTER (WHERE {_DIED}) AS died
-        FROM {{runs}}
+          count(DISTINCT host) AS hosts, count(*) FILTER (WHERE is_dead) AS died
+        FROM {_FATES}
         GROUP BY month
         ORDER BY month
         """,
