@@ -155,7 +155,7 @@ def _runs_of(url: str, where: str | None, most: int) -> list[RunLog]:
     archive = open_archive(url)
     run_ids = select(archive.datasets(), where)
     if not run_ids:
-        told = f" of which {where!r} is true" if where else ""
+        told = f" of which {where!r} is true" if where is not None else ""
         raise QueryError(f"{url} holds no run{told}")
     if len(run_ids) > most:
         raise SettingError(

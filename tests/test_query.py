@@ -302,6 +302,29 @@ def test_a_condition_can_do_no_more_than_a_query(tables: dict[str, pads.Dataset]
             select(given, where)
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("", "--where is empty: say a condition"),
+        (" \n", "--where is empty: say a condition"),
+        ("network = 'lenet' and", "the condition is incomplete, or its brackets do not match"),
+        ("(pace > 1", "the condition is incomplete, or its brackets do not match"),
+        ("pace > 1)", "the condition is incomplete, or its brackets do not match"),
+        ('network = "lenet"', "Text stands in single quotes: 'lenet'."),
+    ],
+)
+def test_a_condition_that_is_none_is_told_in_its_own_words(
+    where: str, told: str, archive: Path, fitlog: Fitlog
+) -> None:
+    asked = fitlog("query", archive, "--ask", "months", "--where", where)
+    compared = fitlog("compare", archive, "--where", where)
+
+    for done in (asked, compared):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+    assert asked.stderr == compared.stderr
+
+
 # What the engine neither hears nor counts is ended by the system.
 @pytest.mark.parametrize(
     ("sql", "limits", "told"),

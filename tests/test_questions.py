@@ -215,6 +215,13 @@ def test_what_was_not_read(tables: dict[str, Any]) -> None:
         ask(tables, "unread", "run = 0")
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "unread"])
+def test_a_condition_knows_the_columns_of_runs_alone(name: str, tables: dict[str, Any]) -> None:
+    for column in ("epoch", "value", "version"):  # of other tables
+        with pytest.raises(QueryError, match=f'"{column}" not found'):
+            ask(tables, name, f"{column} IS NOT NULL")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_question_has_an_answer_where_there_is_nothing(name: str) -> None:
     assert ask({table: pads.dataset(table_of(table, [])) for table in TABLES}, name) == []

@@ -1,6 +1,7 @@
 """Questions that people with many logs ask, as SQL over an archive's tables.
 
-Each stands over `{runs}`: the table of runs, or those of them that somebody chose.
+Each stands over `{runs}`: the table of runs, or those of them that somebody chose. It is the first
+of the tables that are joined, for a condition on runs could see the columns of those before it.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ QUESTIONS: Final = (
         SELECT network, batch_size, count(*) AS epochs,
           round(median(time_cost), 2) AS median_seconds,
           round(quantile_cont(time_cost, 0.95), 2) AS slow_seconds
-        FROM main.epochs JOIN {runs} AS chosen USING (run_id)
+        FROM {runs} AS chosen JOIN main.epochs USING (run_id)
         WHERE time_cost IS NOT NULL
         GROUP BY network, batch_size
         ORDER BY network, batch_size
@@ -176,7 +177,7 @@ QUESTIONS: Final = (
         """
         SELECT started, network, batch_size, optimizer, lr, bad.split, bad.metric,
           min(bad.epoch) AS first_epoch, chosen.file, run_id
-        FROM main.metrics AS bad JOIN {runs} AS chosen USING (run_id)
+        FROM {runs} AS chosen JOIN main.metrics AS bad USING (run_id)
         WHERE NOT isfinite(bad.value)
         GROUP BY ALL
         ORDER BY started DESC NULLS LAST, chosen.file, run_id, bad.split, bad.metric

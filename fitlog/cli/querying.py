@@ -65,7 +65,7 @@ def query(
         ended = go_on_limited(seconds=timeout, memory=memory << 20)
         if ended is not None:
             raise typer.Exit(ended)
-        _answer(archive, text, form, output, timeout, memory << 20)
+        _answer(archive, text, where, form, output, timeout, memory << 20)
 
 
 def _list() -> None:
@@ -92,11 +92,13 @@ def _text_of(sql: str | None, ask: str | None, where: str | None) -> str:
 def _answer(
     archive: str,
     sql: str,
+    where: str | None,
     form: TableFormat | None,
     output: Path | None,
     timeout: float,
     memory: int,
 ) -> None:
+    from fitlog.archive.query import check_condition
     from fitlog.archive.query import query as ask_archive
     from fitlog.archive.results import MOST_SHOWN, write_result
     from fitlog.archive.unneeded import without_pandas
@@ -109,7 +111,10 @@ def _answer(
     opened = open_archive(archive)
     if output is not None:
         require_outside(output, opened.store)
-    with ask_archive(opened.datasets(), sql, seconds=timeout, memory=memory) as result:
+    tables = opened.datasets()
+    if where is not None:
+        check_condition(tables, where, seconds=timeout)
+    with ask_archive(tables, sql, seconds=timeout, memory=memory) as result:
         is_whole = write_result(result, form.value if form else format_of(output), output)
     if not is_whole:
         typer.echo(
