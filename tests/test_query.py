@@ -471,11 +471,25 @@ def test_a_query_writes_what_it_says_and_nothing_into_the_archive(
     assert (tmp_path / "out.csv").read_text() == "runs\n6\n"
 
 
+def test_sql_comes_from_standard_input_and_goes_to_standard_output(
+    archive: Path, fitlog: Fitlog, tmp_path: Path
+) -> None:
+    words = ("query", archive, "-", "--format", "csv", "-o", "-")
+    done = fitlog(*words, stdin=b"-- how many\nSELECT count(*) AS runs\nFROM runs;\n")
+    binary = fitlog(*words, stdin=b"\xff\xfe")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "runs\n6\n", "")
+    assert (binary.returncode, binary.stdout) == (2, "")
+    assert "standard input is no SQL" in binary.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_asked_must_be_asked_once(archive: Path, fitlog: Fitlog) -> None:
     for words, told in (
         ((), "say what to ask"),
         (("SELECT 1", "--where", "run = 0"), "SQL has its own WHERE"),
         (("--ask", "slowest"), "no question is named 'slowest'; known: fastest, "),
+        (("q.sql",), "q.sql names a file: fitlog query ARCHIVE - < q.sql"),
         (("SELECT 1", "--timeout", "nan"), "--timeout nan: must be more than 0"),
     ):
         done = fitlog("query", archive, *words)
@@ -485,6 +499,10 @@ def test_what_is_asked_must_be_asked_once(archive: Path, fitlog: Fitlog) -> None
     assert vast.returncode == 2
     assert "--memory" in vast.stderr
     assert "Traceback" not in vast.stderr
+    unnamed = fitlog("query", "--ask", "months")
+    assert (unnamed.returncode, unnamed.stderr) == (
+        2, "fitlog: name the archive that is to be asked\n"
+    )  # fmt: skip
     elsewhere = fitlog("query", "nowhere", "SELECT 1")
     assert elsewhere.returncode == 2
     assert "nowhere" in elsewhere.stderr

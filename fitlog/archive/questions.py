@@ -6,6 +6,7 @@ of the tables that are joined, for a condition on runs could see the columns of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,18 +30,40 @@ SELECT chosen.*,
 FROM {runs} AS chosen LEFT JOIN (SELECT file, version FROM main.sources) USING (file))"""
 
 
+# The first accuracy that was validated, as a share, and its name; toolkits name it differently, and
+# some write percents.
+_VALIDATED: Final = """
+[one FOR one IN map_entries(best) IF regexp_matches(lower(one.key),
+  '^validation-(test-)?(acc(uracy)?([-_]?top[-_]?1)?|top[-_]?1([-_]?acc(uracy)?)?)$')][1]"""
+_ACCURACY: Final = f"""
+(SELECT *, {_VALIDATED} AS validated, validated['key'] AS metric,
+  validated['value'] / CASE WHEN validated['value'] > 1 THEN 100 ELSE 1 END AS accuracy
+FROM {{runs}})"""
+_PACE: Final = {"without a pace": "pace IS NOT NULL"}
+# Nothing that is not known is taken to be alike.
+_ALIKE: Final = {
+    "whose network is not known": "network IS NOT NULL",
+    "whose batch size is not known": "batch_size IS NOT NULL",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A ready question: `text` is what it answers."""
+    """A ready question: `text` is what it answers.
+
+    `needs` are the conditions on runs that it asks of, by what is said of a run that is left out.
+    """
 
     name: str
     text: str
     sql: str
+    needs: dict[str, str]
 
 
-def _question(name: str, text: str, sql: str) -> Question:
-    lines = (line.strip() for line in sql.strip().splitlines())
-    return Question(name=name, text=text, sql="\n".join(lines))
+def _question(name: str, text: str, sql: str, needs: Mapping[str, str] = {}) -> Question:
+    whole = sql.replace("{needs}", " AND ".join(needs.values()))
+    lines = (line.strip() for line in whole.strip().splitlines())
+    return Question(name=name, text=text, sql="\n".join(lines), needs=dict(needs))
 
 
 QUESTIONS: Final = (
@@ -53,10 +76,11 @@ QUESTIONS: Final = (
           round(median(pace), 1) AS median_samples_per_sec,
           arg_max(host, pace) AS host, arg_max(file, pace) AS file, arg_max(run_id, pace) AS run_id
         FROM {runs}
-        WHERE pace IS NOT NULL
+        WHERE {needs}
         GROUP BY network, batch_size
         ORDER BY network, batch_size
         """,
+        _PACE,
     ),
     _question(
         "regressions",
@@ -65,7 +89,7 @@ QUESTIONS: Final = (
         WITH like_runs AS (
         SELECT *, median(pace) OVER earlier AS before, count(*) OVER earlier AS earlier_runs
         FROM {runs}
-        WHERE pace IS NOT NULL AND started IS NOT NULL
+        WHERE {needs}
         WINDOW earlier AS (
         PARTITION BY network, batch_size, dtype, kv_store, host
         ORDER BY started, file, run ROWS BETWEEN 10 PRECEDING AND 1 PRECEDING))
@@ -77,6 +101,12 @@ QUESTIONS: Final = (
         WHERE earlier_runs >= 3 AND pace < 0.95 * before
         ORDER BY started DESC, file, run
         """,
+        {
+            **_PACE,
+            "without a date": "started IS NOT NULL",
+            **_ALIKE,
+            "whose host is not known": "host IS NOT NULL",
+        },
     ),
     _question(
         "trend",
@@ -85,7 +115,7 @@ QUESTIONS: Final = (
         WITH months AS (
         SELECT network, batch_size, month, count(*) AS runs, median(pace) AS pace
         FROM {runs}
-        WHERE pace IS NOT NULL AND month <> 'unknown'
+        WHERE {needs}
         GROUP BY network, batch_size, month)
         SELECT network, batch_size, month, runs, round(pace, 1) AS median_samples_per_sec,
           round(100 * (pace / lag(pace) OVER (PARTITION BY network, batch_size ORDER BY month) - 1),
@@ -93,6 +123,7 @@ QUESTIONS: Final = (
         FROM months
         ORDER BY network, batch_size, month
         """,
+        {**_PACE, "without a date": "month <> 'unknown'", **_ALIKE},
     ),
     _question(
         "died",
@@ -122,9 +153,12 @@ QUESTIONS: Final = (
         f"""
         WITH like_runs AS (
         SELECT host, is_dead,
-          pace / median(pace) OVER (PARTITION BY network, batch_size, dtype, kv_store) AS relative
+          CASE WHEN {" AND ".join(_ALIKE.values())} THEN
+          pace / median(pace) OVER (PARTITION BY network, batch_size, dtype, kv_store) END
+          AS relative
         FROM {_FATES})
-        SELECT host, count(*) AS runs, round(100 * median(relative), 1) AS pace_percent,
+        SELECT host, count(*) AS runs, count(relative) AS compared,
+          round(100 * median(relative), 1) AS pace_percent,
           count(*) FILTER (WHERE is_dead) AS died
         FROM like_runs
         GROUP BY host
@@ -134,16 +168,18 @@ QUESTIONS: Final = (
     _question(
         "accuracy",
         "the best validated accuracy of each network, and the run that reached it",
-        """
+        f"""
         SELECT network, count(*) AS runs, max(accuracy) AS best_accuracy,
           median(accuracy) AS median_accuracy, arg_max(batch_size, accuracy) AS batch_size,
           arg_max(optimizer, accuracy) AS optimizer, arg_max(lr, accuracy) AS lr,
+          arg_max(metric, accuracy) AS metric,
           arg_max(file, accuracy) AS file, arg_max(run_id, accuracy) AS run_id
-        FROM (SELECT *, best['validation-accuracy'] AS accuracy FROM {runs})
+        FROM {_ACCURACY}
         WHERE accuracy IS NOT NULL
         GROUP BY network
         ORDER BY network
         """,
+        {"without a validated accuracy": f"{_VALIDATED} IS NOT NULL"},
     ),
     _question(
         "settings",
@@ -151,9 +187,8 @@ QUESTIONS: Final = (
         f"""
         SELECT {_KIND}, optimizer, lr, count(*) AS runs,
           count(*) FILTER (WHERE is_dead) AS died,
-          max(best['validation-accuracy']) AS best_accuracy,
-          round(median(pace), 1) AS median_samples_per_sec
-        FROM {_FATES}
+          max(accuracy) AS best_accuracy, round(median(pace), 1) AS median_samples_per_sec
+        FROM {_FATES.replace("{runs}", _ACCURACY)}
         GROUP BY ALL
         ORDER BY network, runs DESC, batch_size, dtype, kv_store, optimizer, lr
         """,
@@ -191,10 +226,11 @@ QUESTIONS: Final = (
           round(pace, 1) AS samples_per_sec,
           round(100 * (pace_high - pace_low) / pace, 2) AS interval_percent, file, run_id
         FROM {runs}
-        WHERE pace IS NOT NULL
+        WHERE {needs}
         ORDER BY interval_percent DESC, file, run
         LIMIT 50
         """,
+        _PACE,
     ),
     _question(
         "months",
@@ -210,15 +246,26 @@ QUESTIONS: Final = (
     ),
     _question(
         "unread",
-        "logs that could not be read, or not wholly, and why",
+        "logs that could not be read, and why",
         """
-        SELECT file, 'not read' AS what, 1 AS times, reason AS first
+        SELECT file, size, reason
         FROM sources
-        WHERE reason IS NOT NULL
+        WHERE reason IS NOT NULL AND deleted IS NULL
+        ORDER BY file
+        """,
+    ),
+    _question(
+        "findings",
+        "what not to trust in the logs of runs: what was found in each, how often and where first",
+        """
+        WITH logs AS (SELECT DISTINCT file FROM {runs}),
+        found AS (
+        SELECT file, 'like a record' AS what, reason AS text, line FROM main.unparsed
         UNION ALL
-        SELECT file, 'like a record', count(*), arg_min(reason, line) FROM unparsed GROUP BY file
-        UNION ALL
-        SELECT file, code::VARCHAR, count(*), arg_min(text, line) FROM warnings GROUP BY file, code
+        SELECT file, code, text, line FROM main.warnings)
+        SELECT file, what, count(*) AS times, min(line) AS first_line, arg_min(text, line) AS first
+        FROM logs JOIN found USING (file)
+        GROUP BY file, what
         ORDER BY file, what
         """,
     ),
@@ -247,3 +294,20 @@ def sql_of(question: Question, where: str | None = None) -> str:
     if where is not None and "{runs}" not in question.sql:
         raise QueryError(f"{question.name!r} asks of logs, and not of runs: --where does not apply")
     return question.sql.replace("{runs}", filtered(where))
+
+
+def left_out_sql(question: Question, where: str | None = None) -> str | None:
+    """What asks how many of these runs the question leaves out, by the reason; None if it has none.
+
+    Raises:
+        QueryError: as `sql_of`.
+    """
+    if not question.needs:
+        return None
+    reasons = " ".join(
+        f"WHEN NOT ({condition}) THEN '{said}'" for said, condition in question.needs.items()
+    )
+    return f"""
+SELECT CASE {reasons} END AS reason, count(*) AS runs
+FROM {filtered(where)}
+GROUP BY reason HAVING reason IS NOT NULL ORDER BY runs DESC, reason"""
