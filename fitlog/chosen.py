@@ -18,6 +18,7 @@ from fitlog.errors import LogError, QueryError, SettingError
 
 if TYPE_CHECKING:
     from fitlog.archive.reading import Archive
+    from fitlog.archive.store import Store
     from fitlog.ledger import Ledger
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -34,20 +35,21 @@ _MANIFEST: Final = re.compile(r"[0-9]{8}\.json")
 def is_archive(source: object) -> bool:
     """Whether this names an archive: a folder of this machine that holds one, or any URL."""
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    if not isinstance(name, str):
-        return False
-    if "://" in name:
-        return True
+    return isinstance(name, str) and ("://" in name or is_archive_here(name))
+
+
+def is_archive_here(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder of this machine holds a manifest."""
     try:
-        found = os.listdir(os.path.join(name, "manifests"))  # noqa: PTH118, PTH208
+        found = os.listdir(os.path.join(folder, "manifests"))  # noqa: PTH118, PTH208
     except (OSError, ValueError):  # no such folder, or no name that one could have
         return False
     return any(map(_MANIFEST.fullmatch, found))
 
 
-def archive_told(name: object) -> str:
+def archive_told(folder: str | os.PathLike[str]) -> str:
     """What is said of a folder that is an archive where a log is wanted; else nothing."""
-    if "://" in str(name) or not is_archive(name):
+    if not is_archive_here(folder):
         return ""
     return (
         "is an archive, not a log: plot, compare, check, report and history add take it, and query"
@@ -180,13 +182,13 @@ def choose_history(
     )
 
 
-def require_outside(target: Path, archive: str) -> None:
-    """Raise where a file to be written would lie in the archive that is read.
+def require_outside(target: Path, store: Store) -> None:
+    """Raise where a file to be written would lie in the archive that is read, which is here.
 
     Raises:
         SettingError: it would.
     """
-    if "://" not in archive and target.resolve().is_relative_to(Path(archive).resolve()):
+    if store.is_local and target.resolve().is_relative_to(Path(store.root).resolve()):
         raise SettingError(f"{target} lies in the archive itself: name a file elsewhere")
 
 
@@ -211,6 +213,6 @@ def _find_runs(url: str, where: str | None) -> tuple[Archive, dict[str, datetime
     archive = open_archive(url)
     run_ids = select(archive.datasets(), where)
     if not run_ids:
-        told = f" of which {where!r} is true" if where else ""
+        told = f" of which {where!r} is true" if where is not None else ""
         raise QueryError(f"{url} holds no run{told}")
     return archive, in_order(archive, run_ids)

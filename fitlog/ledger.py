@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.chosen import is_archive
+from fitlog.chosen import is_archive_here
 from fitlog.errors import BaselineError
 from fitlog.run.durable import sync_folder, write_whole
 from fitlog.stats import Pace
@@ -233,7 +233,7 @@ def _locked(path: Path, flags: int) -> Iterator[int]:
     """
     import fcntl
 
-    if is_archive(path):
+    if is_archive_here(path):
         raise BaselineError(
             f"{path} is an archive, not a ledger: check and report take it as --history, and"
             " history add takes its runs into a ledger; in Python, fitlog.chosen.choose_history"

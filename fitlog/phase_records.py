@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fitlog.chosen import is_archive
+from fitlog.chosen import is_archive_here
 from fitlog.errors import LogError, NoRecordsError
 from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RUN_LOG
@@ -65,7 +65,7 @@ def find_phase_file(path: str | os.PathLike[str]) -> Path:
         LogError: there is none.
     """
     place = Path(path)
-    if "://" not in str(path) and is_archive(path):
+    if is_archive_here(path):
         raise LogError("is an archive, which keeps no phases", path=name_of(path))
     if place.is_dir():
         file = place / PHASE_FILE
