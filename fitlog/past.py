@@ -114,7 +114,7 @@ def select_past(
         told = "; ".join(differences(print_.fields, nearest.like, ignore=ignore))
         raise BaselineError(
             f"no run in {ledger.name} is like {reading.name}: {told} ({ledger.name_of(nearest)});"
-            " --ignore NAME compares in spite of it"
+            f" --ignore NAME compares in spite of it{ledger.unread}"
         )
     for earlier, later in pairwise(alike):
         apart = differences(earlier.like, later.like, ignore=ignore)

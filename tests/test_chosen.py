@@ -21,6 +21,7 @@ from fitlog.chosen import choose_history, choose_runs, choose_sides, is_archive
 from fitlog.compared import read_facts
 from fitlog.errors import ArchiveError, BaselineError, LogError, QueryError, SettingError
 from fitlog.ledger import Ledger, read_ledger
+from fitlog.report.contents import gather
 from fitlog.tables import TABLES, RunLog, build_tables
 from speeds import HOST, levels_around, log_of, make_ledger, write_logs, write_run
 from support import SAMPLES, Fitlog
@@ -388,3 +389,16 @@ def test_more_runs_than_can_be_told_apart_are_drawn_with_a_word(
     assert many.stdout == "wrote many.svg\n"
     assert "27 logs or runs lie over each other, and 26 can be told apart: --where" in many.stderr
     assert (few.returncode, few.stderr) == (0, "")
+
+
+def test_a_report_holds_a_run_of_an_archive_against_the_others_of_it(kept: Path) -> None:
+    sides = choose_sides([str(kept / "archive")], [str(kept / "archive")], None, "host = 'host-1'")
+
+    contents = gather(sides.candidates[:1], baseline=sides.baseline)
+
+    assert [run.is_baseline for run in contents.runs] == [False, *[True] * 9]
+    assert contents.comparison is not None
+    assert contents.judgement is not None
+    assert len(contents.notes) == 1
+    alone = gather(sides.candidates[:1], baseline=sides.candidates[:1])
+    assert "no baseline to compare with" in alone.unjudged

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from fitlog.compared import RunFacts
 from fitlog.comparing import MOST_COMPARED, compare
@@ -79,8 +79,14 @@ def gather(
     Raises:
         LogError: a log cannot be read. NoRecordsError: one holds no record.
     """
+    notes = []
     sources = [(source, False) for source in find_runs(logs)]
-    sources += [(source, True) for source in find_runs(baseline)]
+    archived = {source.name for source, _ in sources if _is_archived(source)}
+    for source in find_runs(baseline):
+        if _is_archived(source) and source.name in archived:
+            notes.append(f"{source.name} is a candidate, and is left out of the baseline")
+        else:
+            sources.append((source, True))
     read = [source if isinstance(source, RunLog) else read_log(source) for source, _ in sources]
     beside = [
         read_beside(log, source, number)
@@ -93,7 +99,6 @@ def gather(
     )
     new, old = ([run.log for run in runs if run.is_baseline is side] for side in (False, True))
     curves = tuple(make_curves([run.log for run in runs], names))
-    notes = []
     comparison = None
     if len(runs) > MOST_COMPARED:
         notes.append(f"{len(runs)} runs are not compared: {MOST_COMPARED} can be told apart")
@@ -101,7 +106,7 @@ def gather(
         comparable = [each.comparable for each in beside]
         comparison = compare(*comparable, baseline=comparable[len(new)] if old else None)
     judgement, unjudged = None, ""
-    if old or history is not None:
+    if baseline or history is not None:
         try:
             judgement = check(new, baseline=old, history=history, ignore=ignore)
         except FitlogError as error:
@@ -121,6 +126,10 @@ def gather(
             for table in TABLES
         },
     )
+
+
+def _is_archived(source: Source | RunLog) -> TypeGuard[RunLog]:
+    return isinstance(source, RunLog) and source.record is not None
 
 
 def _names(names: Sequence[str]) -> list[str]:
