@@ -328,7 +328,7 @@ def test_every_sample_log_has_a_page_whatever_its_dialect_tells(log: Path) -> No
     page = format_page(contents, written="today", charts=False)
 
     assert len(contents.charts) > 0
-    assert all(chart.title in page for chart in contents.charts)
+    assert all(chart.title in page and chart.lines for chart in contents.charts)
 
 
 def test_what_is_damaged_beside_a_log_is_left_out_and_said(fitlog: Fitlog, tmp_path: Path) -> None:

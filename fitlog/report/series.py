@@ -89,11 +89,12 @@ class Chart:
 
 
 def make_charts(curves: Sequence[Curve]) -> list[Chart]:
-    """Speed over batches, then each metric over epochs; none of what no run has."""
+    """Speed over batches, then each metric over epochs; none of what has no place there."""
     charts = [_speed_chart(curves)] if any(len(curve.speed) for curve in curves) else []
     names = list(dict.fromkeys(name for curve in curves for name in curve.metrics["metric"]))
     for number, name in enumerate(names[:MOST_CHARTED_METRICS]):
-        charts.append(_metric_chart(curves, str(name), f"metric-{number}"))
+        chart = _metric_chart(curves, str(name), f"metric-{number}")
+        charts += [chart] * bool(chart.lines)
     return charts
 
 
