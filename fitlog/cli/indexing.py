@@ -88,6 +88,7 @@ def _tell(indexed: Indexed, output: str) -> None:
         f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
         *([f"{indexed.gone:,} gone"] if indexed.gone else []),
+        *([_written_anew(indexed)] if indexed.anew else []),
         *([f"{len(indexed.refused):,} not to be read"] if indexed.refused else []),
     ]
     if indexed.refused_before:
@@ -97,3 +98,8 @@ def _tell(indexed: Indexed, output: str) -> None:
         f"{printable(output)}: {indexed.runs:,} run{'s' * (indexed.runs != 1)} of"
         f" {indexed.logs:,} log{'s' * (indexed.logs != 1)}, {indexed.archive_size / 1e6:,.1f} MB"
     )
+
+
+def _written_anew(indexed: Indexed) -> str:
+    of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
+    return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
