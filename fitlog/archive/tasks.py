@@ -229,6 +229,7 @@ class _Reading:
             if isinstance(opened, ClosedLogError):
                 self._note_closed(opened)
             elif self._is_known(opened):
+                opened.file.close()
                 self._same.append(self._logs.pop(file))
             else:
                 self._opened.append(opened)
