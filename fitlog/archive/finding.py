@@ -13,7 +13,15 @@ from typing import Any
 import fsspec.utils
 
 from fitlog.archive.rows import printed
-from fitlog.archive.store import address_of, is_local, is_url, open_url, refusals
+from fitlog.archive.store import (
+    address_of,
+    changed_at,
+    is_local,
+    is_url,
+    open_url,
+    refusals,
+    version_of,
+)
 from fitlog.archive.tasks import Log
 from fitlog.errors import LogError
 from fitlog.run_folder import RECORD, RUN_LOG
@@ -177,14 +185,13 @@ def _remote_logs(fs: Any, logs: dict[str, Any], every: dict[str, Any] | None) ->
         record = None
         if name == RUN_LOG and (every is None or beside in every):
             record = _whole(fs, beside, every[beside] if every else None)
-        when: Any = info.get("mtime") or info.get("LastModified") or info.get("created")
         yield Log(
             file=address_of(fs, path),
             size=int(info.get("size") or 0),
-            version=_remote_version(info),
-            modified=float(when.timestamp() if hasattr(when, "timestamp") else when or 0.0),
+            version=version_of(info),
+            modified=changed_at(info) or 0.0,
             record=address_of(fs, beside) if record else "",
-            record_version=f"{record.get('size')} {_remote_version(record)}" if record else "",
+            record_version=f"{record.get('size')} {version_of(record)}" if record else "",
         )
 
 
@@ -197,11 +204,6 @@ def _whole(fs: Any, path: str, told: dict[str, Any] | None) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return info
-
-
-def _remote_version(info: dict[str, Any]) -> str:
-    names = ("ETag", "mtime", "LastModified", "Last-Modified", "created")
-    return next((str(info[name]) for name in names if info.get(name)), "")
 
 
 def _at(name: str) -> Covers:

@@ -24,7 +24,7 @@ from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.growing import stand_of
 from fitlog.archive.manifest import Group
 from fitlog.archive.rows import printed
-from fitlog.archive.schema import READS
+from fitlog.archive.schema import LOST, READS
 from fitlog.archive.store import Store, is_url, open_store
 from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
 from fitlog.errors import ArchiveError, LogError
@@ -55,6 +55,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A part that was missing or damaged, of so many `logs`.
+
+    Rows of some logs are `lost`, for they were not read again; some logs are `unnamed`: which they
+    were is not known.
+    """
+
+    part: str
+    logs: int
+    lost: int
+    unnamed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
     """What became of it.
 
@@ -77,6 +91,7 @@ class Indexed:
     logs: int
     runs: int
     archive_size: int
+    damaged: tuple[Damage, ...]
 
 
 def index(
@@ -112,7 +127,9 @@ def _index(
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
     before = ledger.known
-    first = plan = make_plan(found, ledger)
+    ledger.mend()
+    plan = make_plan(found, ledger)
+    changed = {printed(log.file): log for log in plan.changed}
     work = _Work(
         store=store,
         ledger=ledger,
@@ -122,31 +139,40 @@ def _index(
         total=_whole_size(plan.changed),
     )
     now = datetime.now(UTC).replace(tzinfo=None)
-    ledger.mark({file: {"deleted": now} for file in plan.gone})
-    while work.read(plan.changed):  # a piece of each of the very large ones
+    gone = plan.gone
+    ledger.mark({file: {"deleted": now} for file in gone})
+    # A piece of each of the very large ones; logs of a part that turned out to be damaged.
+    while work.read(plan.changed):
+        ledger.rebase()
         plan = make_plan(found, ledger)
+        changed = {printed(log.file): log for log in plan.changed} | changed
     if ledger.manifest.number > work.first:
         work.tidy()
-    return _what_became(found, first, work, before, ledger)
+    return _what_became(found, changed, gone, work, before, ledger)
 
 
 def _what_became(
-    found: Found, plan: Plan, work: _Work, before: Mapping[str, Any], ledger: Ledger
+    found: Found,
+    changed: Mapping[str, Log],
+    gone: Sequence[str],
+    work: _Work,
+    before: Mapping[str, Any],
+    ledger: Ledger,
 ) -> Indexed:
-    """It is counted; the archive knew the logs of `before`, and `plan` is what was to be done."""
+    """What became of all logs is counted; `before` is what the archive knew of them."""
     reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
     reasons.update(work.closed)
-    tried = {printed(log.file): log for log in plan.changed if printed(log.file) not in work.same}
+    tried = {file: log for file, log in changed.items() if file not in work.same}
     read = [log for file, log in tried.items() if file not in reasons]
-    runs = (before[file]["runs"] for file in work.anew - work.closed.keys())
-    earlier = [count for count in runs if count]
+    anew = (work.anew - work.closed.keys()) & before.keys()
+    earlier = [before[file]["runs"] for file in anew if before[file]["runs"]]
     refused = tuple((file, reasons[file]) for file in tried if file in reasons)
     refused_before = sum(file in reasons and file not in tried for file in found.logs)
     return Indexed(
         read=len(read),
         size=_whole_size(read),
         unchanged=len(found.logs) - len(tried) - refused_before,
-        gone=len(plan.gone),
+        gone=len(gone),
         anew=len(earlier),
         earlier_runs=sum(earlier),
         absent=found.absent,
@@ -160,7 +186,17 @@ def _what_became(
             for parts in group.parts.values()
             for part in parts
         ),
+        damaged=tuple(_damage(ledger)),
     )
+
+
+def _damage(ledger: Ledger) -> Iterator[Damage]:
+    known = ledger.known
+    for mended in ledger.mended.values():
+        lost = sum(file not in known or known[file]["reads"] == LOST for file in mended.files)
+        unnamed = mended.logs - len(mended.files)
+        for part in mended.damaged:
+            yield Damage(part=part, logs=mended.logs, lost=lost, unnamed=unnamed)
 
 
 class _Work:
@@ -189,8 +225,11 @@ class _Work:
         self._progress, self._total, self._done = progress, total, 0
 
     def read(self, logs: Sequence[Log]) -> bool:
-        """Read and commit them; whether there is more of some of them."""
+        """Read and commit them; whether there is more of some of them, or of other ones now."""
+        mended = len(self._ledger.mended)
         logs = [log for log in logs if printed(log.file) not in self.closed]
+        self.same.difference_update(printed(log.file) for log in logs)
+        self._total = max(self._total, self._done + sum(log.to_read for log in logs))
         tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
         last_commit = self._clock()
         self._report()
@@ -212,7 +251,7 @@ class _Work:
                 self._ledger.commit()
                 last_commit = self._clock()
         self._ledger.commit()
-        return any(log.until for log in logs)
+        return any(log.until for log in logs) or len(self._ledger.mended) > mended
 
     def _look_for(self, groups: Sequence[Group]) -> None:
         """Whether the first thing that a worker has written is where this process looks for it."""
@@ -235,9 +274,10 @@ class _Work:
         """Bring small groups together, and remove what nobody needs any more."""
         merges = list(small_groups(self._store.url, self._ledger.manifest.groups))
         for number, group in self._engine.run(merge, merges):
-            self._ledger.replace(merges[number].groups, group)
+            if group is not None:
+                self._ledger.replace(merges[number].groups, group)
         self._ledger.commit()
-        clean(self._store)
+        clean(self._store, self._ledger.manifest.number)
 
 
 def make_plan(found: Found, ledger: Ledger) -> Plan:

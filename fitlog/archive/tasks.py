@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Final, cast
 
 import numpy as np
@@ -24,7 +24,7 @@ from fitlog.archive.rows import line_tables, printed, words
 from fitlog.archive.runrows import moment_of
 from fitlog.archive.schema import READS, TABLES, schema_of
 from fitlog.archive.store import Store, open_store
-from fitlog.errors import LogError
+from fitlog.errors import DamagedPartError, LogError
 from fitlog.reading import read_parts
 from fitlog.run_folder import SCHEMA as RECORD_SCHEMA
 from fitlog.streams import no_records
@@ -98,7 +98,12 @@ def read_task(task: Task) -> Done:
     Raises:
         ArchiveError: the archive cannot be written.
     """
-    return _Reading(open_store(task.archive), task.logs).read()
+    store = open_store(task.archive)
+    try:
+        return _Reading(store, task.logs).read()
+    except DamagedPartError:  # of what the archive has of a log that has grown: it is read whole
+        logs = (replace(log, digest="", stand=None, group=None) for log in task.logs)
+        return _Reading(store, tuple(logs)).read()
 
 
 class _Reading:

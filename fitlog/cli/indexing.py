@@ -11,7 +11,7 @@ from fitlog.choices import ArchiveEngine
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
-    from fitlog.archive.indexing import Indexed
+    from fitlog.archive.indexing import Damage, Indexed
 
 _MOST_SHOWN: Final = 20
 
@@ -74,16 +74,20 @@ def _tell(indexed: Indexed, output: str) -> None:
     from fitlog.printable import printable
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
-
     for source in indexed.absent:
         typer.echo(
             f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
         )
+    for damage in indexed.damaged:
+        typer.echo(f"fitlog: {printable(output)}: {_told_of(damage)}", err=True)
     for file, reason in indexed.refused[:_MOST_SHOWN]:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
     if more > 0:
-        typer.echo(f"fitlog: and {more:,} more: {printable(ask)}", err=True)
+        typer.echo(
+            f"fitlog: and {more:,} more; to list those that could be opened: {printable(ask)}",
+            err=True,
+        )
     told = [
         f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
@@ -103,3 +107,13 @@ def _tell(indexed: Indexed, output: str) -> None:
 def _written_anew(indexed: Indexed) -> str:
     of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
     return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
+
+
+def _told_of(damage: Damage) -> str:
+    again = damage.logs - damage.lost - damage.unnamed
+    told = [f"{again:,} of its {damage.logs:,} logs read again"]
+    if damage.lost:
+        told.append(f"{damage.lost:,} not, and rows of them are lost")
+    if damage.unnamed:
+        told.append(f"{damage.unnamed:,} if they are there, for which they were is not known")
+    return f"the part {damage.part} was missing or damaged: {'; '.join(told)}"
