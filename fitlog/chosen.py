@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fitlog.errors import LogError, QueryError, SettingError
 
 if TYPE_CHECKING:
+    from fitlog.archive.store import Store
     from fitlog.ledger import Ledger
     from fitlog.sources import Source
     from fitlog.tables import RunLog
@@ -134,13 +135,13 @@ def choose_history(
     )
 
 
-def require_outside(target: Path, archive: str) -> None:
-    """Raise where a file to be written would lie in the archive that is read.
+def require_outside(target: Path, store: Store) -> None:
+    """Raise where a file to be written would lie in the archive that is read, which is here.
 
     Raises:
         SettingError: it would.
     """
-    if "://" not in archive and target.resolve().is_relative_to(Path(archive).resolve()):
+    if store.is_local and target.resolve().is_relative_to(Path(store.root).resolve()):
         raise SettingError(f"{target} lies in the archive itself: name a file elsewhere")
 
 
@@ -154,7 +155,7 @@ def _runs_of(url: str, where: str | None, most: int) -> list[RunLog]:
     archive = open_archive(url)
     run_ids = select(archive.datasets(), where)
     if not run_ids:
-        told = f" of which {where!r} is true" if where else ""
+        told = f" of which {where!r} is true" if where is not None else ""
         raise QueryError(f"{url} holds no run{told}")
     if len(run_ids) > most:
         raise SettingError(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import fitlog as package
+from archives import log_lines
+from fitlog.archive import runlogs
 from fitlog.archive.indexing import index
 from fitlog.chosen import choose_history, choose_runs, is_archive
 from fitlog.compared import read_facts
 from fitlog.errors import ArchiveError, BaselineError, QueryError, SettingError
 from fitlog.ledger import Ledger
-from fitlog.tables import TABLES, RunLog
+from fitlog.tables import TABLES, RunLog, build_tables
 from speeds import HOST, levels_around, log_of, write_run
 from support import SAMPLES, Fitlog
 
@@ -69,8 +72,28 @@ def test_runs_of_one_file_are_told_apart(tmp_path: Path) -> None:
 
     assert names == [f"{SAMPLES / 'restarted.log'} (run {run})" for run in (0, 1)]
     read = package.read_log(SAMPLES / "restarted.log")
-    expected = read.speed[read.speed["run"] == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(second.speed, expected, check_exact=True)
+    for table in ("speed", "metrics", "epochs", "events", "runs"):
+        whole = getattr(read, table)
+        expected = whole[whole["run"] == 1].reset_index(drop=True)
+        pd.testing.assert_frame_equal(getattr(second, table), expected, check_exact=True)
+
+
+def test_the_tables_of_a_log_are_built_once_for_all_its_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = "".join("".join(log_lines(epochs=2, reports=3)) for _ in range(4))
+    (tmp_path / "restarted.log").write_text(log)
+    index([str(tmp_path / "restarted.log")], str(tmp_path / "archive"))
+    built: list[object] = []
+
+    def build(*args: Any, **options: Any) -> RunLog:
+        built.append(args)
+        return build_tables(*args, **options)
+
+    monkeypatch.setattr(runlogs, "build_tables", build)
+
+    assert len(choose_runs([str(tmp_path / "archive")])) == 4
+    assert len(built) == 1
 
 
 def test_what_is_no_archive_stays_as_it_is(tmp_path: Path, kept: Path) -> None:

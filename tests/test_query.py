@@ -302,6 +302,29 @@ def test_a_condition_can_do_no_more_than_a_query(tables: dict[str, pads.Dataset]
             select(given, where)
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("", "--where is empty: say a condition"),
+        (" \n", "--where is empty: say a condition"),
+        ("network = 'lenet' and", "the condition is incomplete, or its brackets do not match"),
+        ("(pace > 1", "the condition is incomplete, or its brackets do not match"),
+        ("pace > 1)", "the condition is incomplete, or its brackets do not match"),
+        ('network = "lenet"', "Text stands in single quotes: 'lenet'."),
+    ],
+)
+def test_a_condition_that_is_none_is_told_in_its_own_words(
+    where: str, told: str, archive: Path, fitlog: Fitlog
+) -> None:
+    asked = fitlog("query", archive, "--ask", "months", "--where", where)
+    compared = fitlog("compare", archive, "--where", where)
+
+    for done in (asked, compared):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+    assert asked.stderr == compared.stderr
+
+
 # What the engine neither hears nor counts is ended by the system.
 @pytest.mark.parametrize(
     ("sql", "limits", "told"),
@@ -438,13 +461,27 @@ def test_a_query_writes_what_it_says_and_nothing_into_the_archive(
     part = next(archive.rglob("*.parquet"))
 
     for target in (part, archive / "new.csv"):
-        done = fitlog("query", archive, "SELECT 1", "-o", target, "--format", "csv")
-        assert done.returncode == 2
-        assert "lies in the archive itself" in done.stderr
+        for name in (archive, archive.as_uri(), f"local://{archive}"):
+            done = fitlog("query", name, "SELECT 1", "-o", target, "--format", "csv")
+            assert done.returncode == 2
+            assert "lies in the archive itself" in done.stderr
     done = fitlog("query", archive, "SELECT count(*) AS runs FROM runs", "-o", "out.csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "runs\n6\n"
+
+
+def test_sql_comes_from_standard_input_and_goes_to_standard_output(
+    archive: Path, fitlog: Fitlog, tmp_path: Path
+) -> None:
+    words = ("query", archive, "-", "--format", "csv", "-o", "-")
+    done = fitlog(*words, stdin=b"-- how many\nSELECT count(*) AS runs\nFROM runs;\n")
+    binary = fitlog(*words, stdin=b"\xff\xfe")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "runs\n6\n", "")
+    assert (binary.returncode, binary.stdout) == (2, "")
+    assert "standard input is no SQL" in binary.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_asked_must_be_asked_once(archive: Path, fitlog: Fitlog) -> None:
@@ -452,10 +489,20 @@ def test_what_is_asked_must_be_asked_once(archive: Path, fitlog: Fitlog) -> None
         ((), "say what to ask"),
         (("SELECT 1", "--where", "run = 0"), "SQL has its own WHERE"),
         (("--ask", "slowest"), "no question is named 'slowest'; known: fastest, "),
+        (("q.sql",), "q.sql names a file: fitlog query ARCHIVE - < q.sql"),
+        (("SELECT 1", "--timeout", "nan"), "--timeout nan: must be more than 0"),
     ):
         done = fitlog("query", archive, *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert told in done.stderr
+    vast = fitlog("query", archive, "SELECT 1", "--memory", 99999999999999)
+    assert vast.returncode == 2
+    assert "--memory" in vast.stderr
+    assert "Traceback" not in vast.stderr
+    unnamed = fitlog("query", "--ask", "months")
+    assert (unnamed.returncode, unnamed.stderr) == (
+        2, "fitlog: name the archive that is to be asked\n"
+    )  # fmt: skip
     elsewhere = fitlog("query", "nowhere", "SELECT 1")
     assert elsewhere.returncode == 2
     assert "nowhere" in elsewhere.stderr

@@ -15,7 +15,7 @@ from archives import write_logs
 from fitlog.archive.indexing import index
 from fitlog.archive.query import query
 from fitlog.archive.results import write_result
-from fitlog.errors import OutputError
+from fitlog.errors import OutputError, QueryError
 from support import Fitlog
 
 TABLES = {"runs": pads.dataset(pa.table({"run": [0, 1]}))}
@@ -93,6 +93,28 @@ def test_a_time_that_is_none_of_pythons_is_told_with_the_remedy(
         assert done.stderr.endswith("ask for late::VARCHAR\n")
     asked = fitlog("query", archive, f"FROM ({sql}) SELECT late::VARCHAR AS text")
     assert asked.returncode == 0
+
+
+def test_an_interval_is_the_same_text_in_all_formats(tmp_path: Path) -> None:
+    sql = (
+        "SELECT 1 AS a, TIMESTAMP '2026-11-26 10:01:59' - TIMESTAMP '2026-11-25 10:00:00' AS took,"
+        " [INTERVAL 2 HOUR] AS list, 2 AS a, NULL::INTERVAL AS none"
+    )
+    for form in ("table", "csv", "json", "parquet"):
+        written(sql, form, tmp_path / f"out.{form}")
+
+    row = {"a": 1, "took": "1 day 00:01:59", "list": "['02:00:00']", "a_2": 2, "none": None}
+    assert json.loads((tmp_path / "out.json").read_text()) == [row]
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == [row]
+    for form in ("table", "csv"):
+        assert "1 day 00:01:59" in (tmp_path / f"out.{form}").read_text()
+
+
+def test_what_parquet_does_not_have_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"parquet has no such values .* that column::VARCHAR"):
+        written("SELECT union_value(one := 1) AS a", "parquet", tmp_path / "out.parquet")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "parquet"])

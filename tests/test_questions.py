@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from archives import write_logs
 from fitlog.archive.indexing import index
 from fitlog.archive.query import query
-from fitlog.archive.questions import QUESTIONS, find_question, sql_of
+from fitlog.archive.questions import QUESTIONS, find_question, left_out_sql, sql_of
 from fitlog.archive.reading import open_archive
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.errors import QueryError
@@ -77,11 +77,18 @@ def tables() -> dict[str, pads.Dataset]:
             {"run_id": "mlp", "epoch": epoch, "split": "train", "metric": "loss", "value": value}
             for epoch, value in enumerate((1.0, float("nan"), float("inf")))
         ],
-        "sources": [{"file": "/b.log", "reason": "is binary data"}],
-        "unparsed": [
-            {"file": "/c.log", "line": line, "reason": f"of {line}", "text": ""} for line in (7, 5)
+        "sources": [
+            {"file": "/b.log", "reason": "is binary data"},
+            {"file": "/gone.log", "reason": "is empty", "deleted": datetime(2026, 1, 1)},
         ],
-        "warnings": [{"file": "/c.log", "line": 1, "code": "restart", "text": "run 1 begins"}],
+        "unparsed": [
+            {"file": "/one.log", "line": line, "reason": f"of {line}", "text": ""}
+            for line in (7, 5)
+        ],
+        "warnings": [
+            {"file": f"/{name}.log", "line": 1, "code": "restart", "text": "run 1 begins"}
+            for name in ("two", "one", "of-no-run")
+        ],
     }
     return {name: pads.dataset(table_of(name, rows.get(name, []))) for name in TABLES}
 
@@ -89,6 +96,11 @@ def tables() -> dict[str, pads.Dataset]:
 def ask(tables: dict[str, Any], name: str, where: str | None = None) -> list[dict[str, Any]]:
     with query(tables, sql_of(find_question(name), where)) as result:
         return [row for batch in result for row in batch.to_pylist()]
+
+
+def left_out(tables: dict[str, Any], name: str, where: str | None = None) -> dict[str, int]:
+    with query(tables, str(left_out_sql(find_question(name), where))) as result:
+        return {row["reason"]: row["runs"] for batch in result for row in batch.to_pylist()}
 
 
 def some(rows: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
@@ -133,11 +145,99 @@ def test_runs_that_died_by_their_log_or_their_record(tables: dict[str, Any]) -> 
     ]
 
 
-def test_the_slowest_machines_by_like_runs(tables: dict[str, Any]) -> None:
-    assert some(ask(tables, "hosts"), "host", "runs", "pace_percent", "died") == [
-        ("b", 1, 61.2, 1),
-        ("a", 7, 100.0, 1),
+def test_what_may_still_go_on_is_not_counted_as_dead(tables: dict[str, Any]) -> None:
+    moment = datetime.now(UTC)
+    now = moment.replace(tzinfo=None)
+    month = f"{now:%Y-%m}"
+    hour, days = timedelta(hours=1), timedelta(days=3)
+    runs = [
+        run("dated", 1, 1.0, status="cut", ended=now - hour),
+        run("silent", 1, 1.0, status="cut", ended=now - days),
+        run("ahead", 1, 1.0, status="cut", ended=now + days),
+        run("undated", 1, 1.0, status="cut", ended=None),
+        run("recorded", 1, 1.0, status="cut", ended=None, record_status="running"),
+        run("killed", 1, 1.0, status="cut", ended=None, record_status="running"),
+        run("stopped", 1, 1.0, status="cut", ended=now - hour, record_status="stopped"),
+        run("done", 1, 1.0, ended=now - hour),
     ]
+    changed = {"undated": hour, "recorded": 2 * hour, "killed": days}
+    sources = [
+        {"file": f"/{name}.log", "version": str(int((moment - ago).timestamp() * 1e9))}
+        for name, ago in changed.items()
+    ]
+    given = {
+        **tables,
+        "runs": pads.dataset(table_of("runs", [{**one, "month": month} for one in runs])),
+        "sources": pads.dataset(table_of("sources", sources)),
+    }
+
+    running = ask(given, "running")
+    died = [row["run_id"] for row in ask(given, "died")]
+
+    assert [(row["run_id"], round(row["silent_hours"])) for row in running] == [
+        ("dated", 1), ("recorded", 2)
+    ]  # fmt: skip
+    assert sorted(died) == ["ahead", "killed", "silent", "stopped", "undated"]
+    for name in ("hosts", "settings", "months"):
+        assert [row["died"] for row in ask(given, name)] == [5], name
+
+
+def test_the_slowest_machines_by_like_runs(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "hosts"), "host", "runs", "compared", "pace_percent", "died") == [
+        ("b", 1, 1, 61.2, 1),
+        ("a", 7, 6, 100.0, 1),
+    ]
+
+
+def test_what_is_not_known_is_not_taken_to_be_alike(tables: dict[str, Any]) -> None:
+    unknown = [
+        run(f"{column}-{i}", 1 + i, pace, **{column: None})
+        for column in ("network", "batch_size", "host")
+        for i, pace in enumerate((100.0, 100.0, 100.0, 10.0))
+    ]
+    undated = [{**run("undated", 9, 10.0), "started": None, "month": "unknown"}]
+    given = {**tables, "runs": pads.dataset(table_of("runs", [*RUNS, *unknown, *undated]))}
+
+    assert [row["run_id"] for row in ask(given, "regressions")] == ["slow"]
+    for row in ask(given, "trend"):
+        assert None not in (row["network"], row["batch_size"])
+    hosts = {row["host"]: (row["runs"], row["compared"]) for row in ask(given, "hosts")}
+    assert hosts == {None: (4, 4), "a": (16, 7), "b": (1, 1)}
+    assert left_out(given, "regressions") == {
+        "whose batch size is not known": 4,
+        "whose host is not known": 4,
+        "whose network is not known": 4,
+        "without a date": 1,
+        "without a pace": 1,
+    }
+    assert left_out(given, "trend", "network IS NULL") == {"whose network is not known": 4}
+    assert left_out(given, "trend", "run_id = 'one'") == {}
+    assert left_out_sql(find_question("months")) is None
+
+
+def test_an_accuracy_has_many_names_and_may_be_in_percent(tables: dict[str, Any]) -> None:
+    best = {
+        "validation-acc": 0.5, "validation-Accuracy": 0.6, "validation-top1": 70.0,
+        "validation-acc-top1": 0.8, "validation-test-acc": 0.9, "validation-accuracy_top_1": 0.1,
+        "validation-accuracy_top5": 0.99, "train-accuracy": 0.99, "validation-pixAcc": 0.99,
+    }  # fmt: skip
+    runs = [
+        run(f"r{i}", 1, 1.0, network=name, best=[("validation-loss", 2.0), (name, value)])
+        for i, (name, value) in enumerate(best.items())
+    ]
+    given = {**tables, "runs": pads.dataset(table_of("runs", runs))}
+
+    assert some(ask(given, "accuracy"), "metric", "best_accuracy") == [
+        ("validation-Accuracy", 0.6),
+        ("validation-acc", 0.5),
+        ("validation-acc-top1", 0.8),
+        ("validation-accuracy_top_1", 0.1),
+        ("validation-test-acc", 0.9),
+        ("validation-top1", 0.7),
+    ]
+    assert left_out(given, "accuracy") == {"without a validated accuracy": 3}
+    tried = {row["network"]: row["best_accuracy"] for row in ask(given, "settings")}
+    assert (tried["validation-top1"], tried["validation-pixAcc"]) == (0.7, None)
 
 
 def test_the_best_accuracy_and_who_reached_it(tables: dict[str, Any]) -> None:
@@ -169,13 +269,26 @@ def test_runs_whose_metrics_ceased_to_be_numbers(tables: dict[str, Any]) -> None
 
 
 def test_what_was_not_read(tables: dict[str, Any]) -> None:
-    assert some(ask(tables, "unread"), "file", "what", "times", "first") == [
-        ("/b.log", "not read", 1, "is binary data"),
-        ("/c.log", "like a record", 2, "of 5"),
-        ("/c.log", "restart", 1, "run 1 begins"),
-    ]
+    assert some(ask(tables, "unread"), "file", "reason") == [("/b.log", "is binary data")]
     with pytest.raises(QueryError, match="asks of logs, and not of runs"):
         ask(tables, "unread", "run = 0")
+
+
+def test_what_was_found_in_the_logs_of_runs(tables: dict[str, Any]) -> None:
+    assert some(ask(tables, "findings"), "file", "what", "times", "first_line", "first") == [
+        ("/one.log", "like a record", 2, 5, "of 5"),
+        ("/one.log", "restart", 1, 1, "run 1 begins"),
+        ("/two.log", "restart", 1, 1, "run 1 begins"),
+    ]
+    assert len(ask(tables, "findings", "batch_size = 128 OR host = 'b'")) == 0
+    assert len(ask(tables, "findings", "run_id = 'two'")) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "unread"])
+def test_a_condition_knows_the_columns_of_runs_alone(name: str, tables: dict[str, Any]) -> None:
+    for column in ("epoch", "value", "version"):  # of other tables
+        with pytest.raises(QueryError, match=f'"{column}" not found'):
+            ask(tables, name, f"{column} IS NOT NULL")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -188,7 +301,7 @@ def test_every_question_can_be_asked_of_the_sample_logs(tmp_path: Path) -> None:
     tables = open_archive(str(tmp_path / "archive")).datasets()
 
     for name in NAMES:
-        assert ask(tables, name) or name == "regressions", name
+        assert ask(tables, name) or name in ("regressions", "running"), name
     pd_lines = ask(tables, "died", "file LIKE '%killed.log'")
     assert some(pd_lines, "status") == [("cut",)]
 
@@ -197,11 +310,14 @@ def test_the_questions_are_listed_shown_and_asked(tmp_path: Path, fitlog: Fitlog
     write_logs(tmp_path / "logs", 3)
     index([str(tmp_path / "logs")], str(tmp_path / "archive"))
 
-    listed = fitlog("query", "archive", "--list").stdout
-    shown = fitlog("query", "archive", "--ask", "months", "--where", "run = 0", "--sql").stdout
+    listed = fitlog("query", "--list").stdout
+    shown = fitlog("query", "--ask", "months", "--where", "run = 0", "--sql").stdout
     asked = fitlog("query", "archive", "--ask", "months", "--format", "csv")
     again = fitlog("query", "archive", shown, "--format", "csv")
 
     assert [line.split()[0] for line in listed.splitlines()] == NAMES
     assert asked.stdout.startswith("month,runs,hours,hosts,died\n2026-01,1,")
     assert again.stdout == asked.stdout
+    assert (asked.stderr, again.stderr) == ("", "")
+    slow = fitlog("query", "archive", "--ask", "regressions")
+    assert slow.stderr == "fitlog: 3 runs are left out: 3 whose network is not known\n"

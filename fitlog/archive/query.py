@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
@@ -39,6 +39,10 @@ _ALLOWED: Final = ("SELECT", "EXPLAIN")
 # What DuckDB's Python makes of Ctrl-C.
 _INTERRUPTED: Final = "Query interrupted"
 _ROWS_AT_ONCE: Final = 10_000
+# Where DuckDB stumbles over what stands behind a condition (see `filtered`).
+_CONDITION_ENDS: Final = re.compile(r"\nLINE \d+: \)\)")
+_INCOMPLETE: Final = "the condition is incomplete, or its brackets do not match"
+_NO_COLUMN: Final = re.compile(r'Referenced column "([^"]+)" not found')
 # Of `fitlog query`; other commands, which have conditions, know no such option.
 _OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
 
@@ -46,11 +50,14 @@ _OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
 class Result:
     """What a query gives: its Arrow `schema`, and its record batches, which are read once.
 
-    No two columns have the same name: the second `pace` is called `pace_2`.
+    No two columns have the same name: the second `pace` is called `pace_2`. Intervals are DuckDB's
+    text of them, `00:01:59`.
     """
 
-    def __init__(self, reader: Any, tables: Mapping[str, Any], memory: int) -> None:
-        self.schema = _named_apart(reader.schema)
+    def __init__(
+        self, reader: Any, names: Sequence[str], tables: Mapping[str, Any], memory: int
+    ) -> None:
+        self.schema = _named_apart(reader.schema, names)
         self._reader, self._tables, self._memory = reader, tables, memory
 
     def __iter__(self) -> Iterator[Any]:
@@ -95,9 +102,11 @@ def query(
     timer.daemon = True
     timer.start()
     try:
-        with _refusals(tables, memory):
-            reader = connection.sql(_the_statement(connection, sql)).to_arrow_reader(_ROWS_AT_ONCE)
-        yield Result(reader, tables, memory)
+        with _refusals(tables, memory, sql):
+            relation = connection.sql(_the_statement(connection, sql))
+            names = relation.columns
+            reader = _without_intervals(relation).to_arrow_reader(_ROWS_AT_ONCE)
+        yield Result(reader, names, tables, memory)
     except QueryError:
         if is_late.is_set():
             raise took_too_long(seconds) from None
@@ -119,18 +128,43 @@ def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SEC
         with query(tables, sql, seconds=seconds) as result:
             return [str(run_id) for batch in result for run_id in batch["run_id"].to_pylist()]
 
-    try:
-        with bounded_memory(MEMORY_BYTES):
-            return _in_time(ask, seconds)
-    except QueryError as error:
-        told = _OPTION.sub("", str(error))
-        raise QueryError(f"--where {where!r}: {told}" if where else told) from None
+    with _naming(where), bounded_memory(MEMORY_BYTES):
+        return _in_time(ask, seconds)
+
+
+def check_condition(tables: Mapping[str, Any], where: str, *, seconds: float = SECONDS) -> None:
+    """Raise where `where` is no condition on the table `runs` alone, whatever it stands in later.
+
+    Raises:
+        QueryError: it is none.
+    """
+    sql = f"EXPLAIN SELECT run_id FROM {filtered(where)}"
+    with _naming(where), query(tables, sql, seconds=seconds):
+        pass
 
 
 def filtered(where: str | None) -> str:
-    """The table of runs as SQL has it, or its rows of which `where` is true."""
+    """The table of runs as SQL has it, or its rows of which `where` is true.
+
+    Raises:
+        QueryError: the condition is empty.
+    """
+    if where is None:
+        return "main.runs"
+    if not where.strip():  # of a shell's variable that is not set
+        raise QueryError("--where is empty: say a condition, or leave it out for all runs")
     # The line's end, for a comment at the end of the condition would go on.
-    return "main.runs" if where is None else f"(SELECT * FROM main.runs WHERE (\n{where}\n))"
+    return f"(SELECT * FROM main.runs WHERE (\n{where}\n))"
+
+
+@contextlib.contextmanager
+def _naming(where: str | None) -> Iterator[None]:
+    """What is wrong with a condition is told with it."""
+    try:
+        yield
+    except QueryError as error:
+        told = _OPTION.sub("", str(error))
+        raise QueryError(told if where is None else f"--where {where!r}: {told}") from None
 
 
 def _in_time(ask: Callable[[], T], seconds: float) -> T:
@@ -167,17 +201,30 @@ def _connect(tables: Mapping[str, Any], memory: int) -> Any:
     return connection
 
 
-def _named_apart(schema: Any) -> Any:
-    names: list[str] = []
-    for name in schema.names:
-        number, apart = 1, name
-        while apart in names:
-            number += 1
-            apart = f"{name}_{number}"
-        names.append(apart)
+def _without_intervals(relation: Any) -> Any:
+    """The same rows with text for intervals, which neither Parquet nor JSON has."""
+    kinds = [str(kind) for kind in relation.types]
+    if not any("INTERVAL" in kind for kind in kinds):
+        return relation
+    columns = [
+        f"#{place}::VARCHAR" if "INTERVAL" in kind else f"#{place}"
+        for place, kind in enumerate(kinds, 1)
+    ]
+    return relation.project(", ".join(columns))
+
+
+def _named_apart(schema: Any, names: Sequence[str]) -> Any:
+    """The schema with these names for its columns, or such that tell them apart."""
     import pyarrow as pa
 
-    return pa.schema([f.with_name(name) for f, name in zip(schema, names, strict=True)])
+    taken: list[str] = []
+    for name in names:
+        number, apart = 1, name
+        while apart in taken:
+            number += 1
+            apart = f"{name}_{number}"
+        taken.append(apart)
+    return pa.schema([field.with_name(name) for field, name in zip(schema, taken, strict=True)])
 
 
 def _the_statement(connection: Any, sql: str) -> Any:
@@ -198,8 +245,8 @@ def _the_statement(connection: Any, sql: str) -> Any:
 
 
 @contextlib.contextmanager
-def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
-    """DuckDB's errors as one of our own, in its words where these help."""
+def _refusals(tables: Mapping[str, Any], memory: int, sql: str = "") -> Iterator[None]:
+    """DuckDB's errors as one of our own, in its words where these help; `sql` is what was asked."""
     import duckdb
     import pyarrow as pa
 
@@ -214,6 +261,14 @@ def _refusals(tables: Mapping[str, Any], memory: int) -> Iterator[None]:
         raise QueryError(_too_much(memory)) from None
     except duckdb.CatalogException as error:
         raise QueryError(f"{_told(error)} The tables are {', '.join(tables)}.") from None
+    except duckdb.ParserException as error:
+        is_incomplete = _CONDITION_ENDS.search(str(error))
+        raise QueryError(_INCOMPLETE if is_incomplete else _told(error)) from None
+    except duckdb.BinderException as error:
+        named = _NO_COLUMN.search(str(error))
+        is_quoted = named is not None and f'"{named[1]}"' in sql
+        hint = f" Text stands in single quotes: '{named[1]}'." if named and is_quoted else ""
+        raise QueryError(_told(error) + hint) from None
     except duckdb.Error as error:
         raise QueryError(told_of_part(error, tables.values()) or _told(error)) from None
     except (MemoryError, pa.ArrowMemoryError):

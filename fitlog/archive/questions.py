@@ -1,10 +1,12 @@
 """Questions that people with many logs ask, as SQL over an archive's tables.
 
-Each stands over `{runs}`: the table of runs, or those of them that somebody chose.
+Each stands over `{runs}`: the table of runs, or those of them that somebody chose. It is the first
+of the tables that are joined, for a condition on runs could see the columns of those before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,21 +16,54 @@ from fitlog.errors import QueryError
 _KIND: Final = (
     "network, batch_size, coalesce(dtype, '') AS dtype, coalesce(kv_store, '') AS kv_store"
 )
-_DIED: Final = "(status <> 'finished' OR coalesce(record_status, 'finished') <> 'finished')"
+# What was heard of a run last: its last dated line or, where its record says that it is running,
+# the change of its log. A day covers all time zones that a log's clock may have.
+_FATES: Final = """(
+SELECT chosen.*,
+  coalesce(ended, CASE record_status WHEN 'running'
+    THEN make_timestamp(try_cast(version AS BIGINT) // 1000) END) AS heard,
+  epoch(make_timestamp(epoch_us(now())) - heard) / 3600 AS silent_hours,
+  status = 'cut' AND coalesce(record_status, 'running') = 'running'
+    AND coalesce(abs(silent_hours) < 24, false) AS is_running,
+  (status <> 'finished' OR coalesce(record_status, 'finished') <> 'finished')
+    AND NOT is_running AS is_dead
+FROM {runs} AS chosen LEFT JOIN (SELECT file, version FROM main.sources) USING (file))"""
+
+
+# The first accuracy that was validated, as a share, and its name; toolkits name it differently, and
+# some write percents.
+_VALIDATED: Final = """
+[one FOR one IN map_entries(best) IF regexp_matches(lower(one.key),
+  '^validation-(test-)?(acc(uracy)?([-_]?top[-_]?1)?|top[-_]?1([-_]?acc(uracy)?)?)$')][1]"""
+_ACCURACY: Final = f"""
+(SELECT *, {_VALIDATED} AS validated, validated['key'] AS metric,
+  validated['value'] / CASE WHEN validated['value'] > 1 THEN 100 ELSE 1 END AS accuracy
+FROM {{runs}})"""
+_PACE: Final = {"without a pace": "pace IS NOT NULL"}
+# Nothing that is not known is taken to be alike.
+_ALIKE: Final = {
+    "whose network is not known": "network IS NOT NULL",
+    "whose batch size is not known": "batch_size IS NOT NULL",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A ready question: `text` is what it answers."""
+    """A ready question: `text` is what it answers.
+
+    `needs` are the conditions on runs that it asks of, by what is said of a run that is left out.
+    """
 
     name: str
     text: str
     sql: str
+    needs: dict[str, str]
 
 
-def _question(name: str, text: str, sql: str) -> Question:
-    lines = (line.strip() for line in sql.strip().splitlines())
-    return Question(name=name, text=text, sql="\n".join(lines))
+def _question(name: str, text: str, sql: str, needs: Mapping[str, str] = {}) -> Question:
+    whole = sql.replace("{needs}", " AND ".join(needs.values()))
+    lines = (line.strip() for line in whole.strip().splitlines())
+    return Question(name=name, text=text, sql="\n".join(lines), needs=dict(needs))
 
 
 QUESTIONS: Final = (
@@ -41,10 +76,11 @@ QUESTIONS: Final = (
           round(median(pace), 1) AS median_samples_per_sec,
           arg_max(host, pace) AS host, arg_max(file, pace) AS file, arg_max(run_id, pace) AS run_id
         FROM {runs}
-        WHERE pace IS NOT NULL
+        WHERE {needs}
         GROUP BY network, batch_size
         ORDER BY network, batch_size
         """,
+        _PACE,
     ),
     _question(
         "regressions",
@@ -53,7 +89,7 @@ QUESTIONS: Final = (
         WITH like_runs AS (
         SELECT *, median(pace) OVER earlier AS before, count(*) OVER earlier AS earlier_runs
         FROM {runs}
-        WHERE pace IS NOT NULL AND started IS NOT NULL
+        WHERE {needs}
         WINDOW earlier AS (
         PARTITION BY network, batch_size, dtype, kv_store, host
         ORDER BY started, file, run ROWS BETWEEN 10 PRECEDING AND 1 PRECEDING))
@@ -65,6 +101,12 @@ QUESTIONS: Final = (
         WHERE earlier_runs >= 3 AND pace < 0.95 * before
         ORDER BY started DESC, file, run
         """,
+        {
+            **_PACE,
+            "without a date": "started IS NOT NULL",
+            **_ALIKE,
+            "whose host is not known": "host IS NOT NULL",
+        },
     ),
     _question(
         "trend",
@@ -73,7 +115,7 @@ QUESTIONS: Final = (
         WITH months AS (
         SELECT network, batch_size, month, count(*) AS runs, median(pace) AS pace
         FROM {runs}
-        WHERE pace IS NOT NULL AND month <> 'unknown'
+        WHERE {needs}
         GROUP BY network, batch_size, month)
         SELECT network, batch_size, month, runs, round(pace, 1) AS median_samples_per_sec,
           round(100 * (pace / lag(pace) OVER (PARTITION BY network, batch_size ORDER BY month) - 1),
@@ -81,6 +123,7 @@ QUESTIONS: Final = (
         FROM months
         ORDER BY network, batch_size, month
         """,
+        {**_PACE, "without a date": "month <> 'unknown'", **_ALIKE},
     ),
     _question(
         "died",
@@ -88,9 +131,20 @@ QUESTIONS: Final = (
         f"""
         SELECT started, coalesce(record_status, status) AS status, network, batch_size, host,
           last_epoch, num_epochs, error, file, run_id
-        FROM {{runs}}
-        WHERE {_DIED}
+        FROM {_FATES}
+        WHERE is_dead
         ORDER BY started DESC NULLS LAST, file, run
+        """,
+    ),
+    _question(
+        "running",
+        "runs that may still go on, and for how long their logs have been silent",
+        f"""
+        SELECT started, network, batch_size, host, last_epoch, num_epochs,
+          round(silent_hours, 2) AS silent_hours, file, run_id
+        FROM {_FATES}
+        WHERE is_running
+        ORDER BY silent_hours, file, run
         """,
     ),
     _question(
@@ -98,10 +152,13 @@ QUESTIONS: Final = (
         "the machines, slowest first: their pace against the median of like runs anywhere",
         f"""
         WITH like_runs AS (
-        SELECT host, {_DIED} AS is_dead,
-          pace / median(pace) OVER (PARTITION BY network, batch_size, dtype, kv_store) AS relative
-        FROM {{runs}})
-        SELECT host, count(*) AS runs, round(100 * median(relative), 1) AS pace_percent,
+        SELECT host, is_dead,
+          CASE WHEN {" AND ".join(_ALIKE.values())} THEN
+          pace / median(pace) OVER (PARTITION BY network, batch_size, dtype, kv_store) END
+          AS relative
+        FROM {_FATES})
+        SELECT host, count(*) AS runs, count(relative) AS compared,
+          round(100 * median(relative), 1) AS pace_percent,
           count(*) FILTER (WHERE is_dead) AS died
         FROM like_runs
         GROUP BY host
@@ -111,26 +168,27 @@ QUESTIONS: Final = (
     _question(
         "accuracy",
         "the best validated accuracy of each network, and the run that reached it",
-        """
+        f"""
         SELECT network, count(*) AS runs, max(accuracy) AS best_accuracy,
           median(accuracy) AS median_accuracy, arg_max(batch_size, accuracy) AS batch_size,
           arg_max(optimizer, accuracy) AS optimizer, arg_max(lr, accuracy) AS lr,
+          arg_max(metric, accuracy) AS metric,
           arg_max(file, accuracy) AS file, arg_max(run_id, accuracy) AS run_id
-        FROM (SELECT *, best['validation-accuracy'] AS accuracy FROM {runs})
+        FROM {_ACCURACY}
         WHERE accuracy IS NOT NULL
         GROUP BY network
         ORDER BY network
         """,
+        {"without a validated accuracy": f"{_VALIDATED} IS NOT NULL"},
     ),
     _question(
         "settings",
         "what was tried: each network's settings, with accuracy and pace",
         f"""
         SELECT {_KIND}, optimizer, lr, count(*) AS runs,
-          count(*) FILTER (WHERE {_DIED}) AS died,
-          max(best['validation-accuracy']) AS best_accuracy,
-          round(median(pace), 1) AS median_samples_per_sec
-        FROM {{runs}}
+          count(*) FILTER (WHERE is_dead) AS died,
+          max(accuracy) AS best_accuracy, round(median(pace), 1) AS median_samples_per_sec
+        FROM {_FATES.replace("{runs}", _ACCURACY)}
         GROUP BY ALL
         ORDER BY network, runs DESC, batch_size, dtype, kv_store, optimizer, lr
         """,
@@ -142,7 +200,7 @@ QUESTIONS: Final = (
         SELECT network, batch_size, count(*) AS epochs,
           round(median(time_cost), 2) AS median_seconds,
           round(quantile_cont(time_cost, 0.95), 2) AS slow_seconds
-        FROM main.epochs JOIN {runs} AS chosen USING (run_id)
+        FROM {runs} AS chosen JOIN main.epochs USING (run_id)
         WHERE time_cost IS NOT NULL
         GROUP BY network, batch_size
         ORDER BY network, batch_size
@@ -154,7 +212,7 @@ QUESTIONS: Final = (
         """
         SELECT started, network, batch_size, optimizer, lr, bad.split, bad.metric,
           min(bad.epoch) AS first_epoch, chosen.file, run_id
-        FROM main.metrics AS bad JOIN {runs} AS chosen USING (run_id)
+        FROM {runs} AS chosen JOIN main.metrics AS bad USING (run_id)
         WHERE NOT isfinite(bad.value)
         GROUP BY ALL
         ORDER BY started DESC NULLS LAST, chosen.file, run_id, bad.split, bad.metric
@@ -168,10 +226,11 @@ QUESTIONS: Final = (
           round(pace, 1) AS samples_per_sec,
           round(100 * (pace_high - pace_low) / pace, 2) AS interval_percent, file, run_id
         FROM {runs}
-        WHERE pace IS NOT NULL
+        WHERE {needs}
         ORDER BY interval_percent DESC, file, run
         LIMIT 50
         """,
+        _PACE,
     ),
     _question(
         "months",
@@ -179,23 +238,34 @@ QUESTIONS: Final = (
         f"""
         SELECT month, count(*) AS runs,
           round(sum(epoch_ms(ended - started)) / 3.6e6, 1) AS hours,
-          count(DISTINCT host) AS hosts, count(*) FILTER (WHERE {_DIED}) AS died
-        FROM {{runs}}
+          count(DISTINCT host) AS hosts, count(*) FILTER (WHERE is_dead) AS died
+        FROM {_FATES}
         GROUP BY month
         ORDER BY month
         """,
     ),
     _question(
         "unread",
-        "logs that could not be read, or not wholly, and why",
+        "logs that could not be read, and why",
         """
-        SELECT file, 'not read' AS what, 1 AS times, reason AS first
+        SELECT file, size, reason
         FROM sources
-        WHERE reason IS NOT NULL
+        WHERE reason IS NOT NULL AND deleted IS NULL
+        ORDER BY file
+        """,
+    ),
+    _question(
+        "findings",
+        "what not to trust in the logs of runs: what was found in each, how often and where first",
+        """
+        WITH logs AS (SELECT DISTINCT file FROM {runs}),
+        found AS (
+        SELECT file, 'like a record' AS what, reason AS text, line FROM main.unparsed
         UNION ALL
-        SELECT file, 'like a record', count(*), arg_min(reason, line) FROM unparsed GROUP BY file
-        UNION ALL
-        SELECT file, code::VARCHAR, count(*), arg_min(text, line) FROM warnings GROUP BY file, code
+        SELECT file, code, text, line FROM main.warnings)
+        SELECT file, what, count(*) AS times, min(line) AS first_line, arg_min(text, line) AS first
+        FROM logs JOIN found USING (file)
+        GROUP BY file, what
         ORDER BY file, what
         """,
     ),
@@ -224,3 +294,20 @@ def sql_of(question: Question, where: str | None = None) -> str:
     if where is not None and "{runs}" not in question.sql:
         raise QueryError(f"{question.name!r} asks of logs, and not of runs: --where does not apply")
     return question.sql.replace("{runs}", filtered(where))
+
+
+def left_out_sql(question: Question, where: str | None = None) -> str | None:
+    """What asks how many of these runs the question leaves out, by the reason; None if it has none.
+
+    Raises:
+        QueryError: as `sql_of`.
+    """
+    if not question.needs:
+        return None
+    reasons = " ".join(
+        f"WHEN NOT ({condition}) THEN '{said}'" for said, condition in question.needs.items()
+    )
+    return f"""
+SELECT CASE {reasons} END AS reason, count(*) AS runs
+FROM {filtered(where)}
+GROUP BY reason HAVING reason IS NOT NULL ORDER BY runs DESC, reason"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,18 +99,20 @@ class Archive:
         Raises:
             ArchiveError: there is no such run, or a part is missing or damaged.
         """
-        from fitlog.archive.runlogs import record_of, run_log_of
+        from fitlog.archive.runlogs import logs_of_file, record_of, rows_by_file
 
         wanted, tables = self._rows_of(run_ids)
         rows = {(row["file"], row["run"]): row for row in tables["runs"].to_pylist()}
         counts = Counter(file for file, _ in rows)
-        by_file = {file: _only_of(file, tables) for file in dict.fromkeys(f for f, _ in wanted)}
-        logs = []
+        runs: dict[str, list[int]] = {}
         for file, run in wanted:
-            log = run_log_of(by_file[file], [file], [(file, run)], with_file=False)
-            name = file if counts[file] == 1 else f"{file} (run {run})"
-            logs.append(replace(log, name=name, record=record_of(rows[file, run])))
-        return logs
+            runs.setdefault(file, []).append(run)
+        logs: dict[tuple[str, int], RunLog] = {}
+        for file, own in rows_by_file(tables, list(runs)):
+            for run, log in logs_of_file(own, file, runs[file]):
+                name = file if counts[file] == 1 else f"{file} (run {run})"
+                logs[file, run] = replace(log, name=name, record=record_of(rows[file, run]))
+        return [logs[place] for place in wanted]
 
     def _rows_of(self, run_ids: Sequence[str]) -> tuple[list[tuple[str, int]], dict[str, Any]]:
         """The file and number of each run, and all rows of these files by table."""
@@ -144,9 +146,3 @@ def open_archive(url: str) -> Archive:
             f"{store.url} is no archive: there is no manifest in it (fitlog index makes one)"
         )
     return Archive(store=store, manifest=manifest)
-
-
-def _only_of(file: str, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows of one file."""
-    its = pads.field("file").cast(pa.string()) == pads.scalar(file)
-    return {name: table.filter(its) for name, table in tables.items()}

@@ -172,11 +172,17 @@ def _into(path: Path, write: Callable[[Path], object]) -> bool:
 
 
 def _write_parquet(result: Result, path: Path) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(path, result.schema, compression="zstd") as writer:
-        for batch in result:
-            writer.write_batch(batch)
+    try:
+        with pq.ParquetWriter(path, result.schema, compression="zstd") as writer:
+            for batch in result:
+                writer.write_batch(batch)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise QueryError(
+            f"parquet has no such values ({error}): ask for that column::VARCHAR"
+        ) from None
 
 
 def _text(value: Any) -> str:

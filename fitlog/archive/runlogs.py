@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from fitlog_parsers.entries import Unparsed
 if TYPE_CHECKING:
     import pandas as pd
 
+_RUN_TABLES: Final = ("speed", "metrics", "epochs", "events", "runs")
 _LINE_TABLES: Final = ("speed", "metrics", "events")
 
 
@@ -46,7 +47,7 @@ def fill_columns(columns: Columns, tables: Mapping[str, Any]) -> None:
     numbers = {printed(file): number for number, file in enumerate(columns.files)}
     for name in _LINE_TABLES:
         rows, table = getattr(columns, name), tables[name]
-        rows.file = _codes(table["file"], numbers).astype("i4")
+        rows.file = _file_numbers(table["file"], numbers).astype("i4")
         for column in ("run", "node", "epoch", "line"):
             setattr(rows, column, _integers(table[column]))
         rows.time = _integers(table["time"].cast("int64"))
@@ -87,19 +88,51 @@ def run_log_of(
     The tables hold all rows of the files: how a run ended is told by what follows it, too. What
     was found and what was not read is of no run, and that of the whole files.
     """
-    columns = columns_of(tables, files)
-    findings = list(columns.findings)
-    log = build_tables(columns, with_file=True)
-    frames: dict[str, Any] = {
-        name: _of_runs(getattr(log, name), runs)
-        for name in ("speed", "metrics", "epochs", "events", "runs")
-    }
-    # What the tables tell was found when the log was indexed, by what is no longer known now.
-    frames["warnings"] = as_frame(warning_table(findings), files)
-    frames["unparsed"] = log.unparsed
+    log = _log_of(tables, files, with_file=True)
+    frames: dict[str, Any] = {name: _of_runs(getattr(log, name), runs) for name in _RUN_TABLES}
     if not with_file:
+        frames |= {"unparsed": log.unparsed, "warnings": log.warnings}
         frames = {name: frame.drop(columns="file") for name, frame in frames.items()}
     return dataclasses.replace(log, **frames)
+
+
+def rows_by_file(
+    tables: Mapping[str, Any], files: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each of the files with its rows; the tables hold rows of these files alone."""
+    numbers = _numbered(files)
+    apart = {}
+    for name, table in tables.items():
+        whole = table.unify_dictionaries().combine_chunks()
+        codes = _codes(whole["file"], numbers)
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(len(files) + 1))
+        apart[name] = whole.take(order), bounds
+    for number, file in enumerate(files):
+        yield (
+            file,
+            {
+                name: rows.slice(bounds[number], bounds[number + 1] - bounds[number])
+                for name, (rows, bounds) in apart.items()
+            },
+        )
+
+
+def logs_of_file(
+    tables: Mapping[str, Any], file: str, runs: Sequence[int]
+) -> Iterator[tuple[int, RunLog]]:
+    """Each of these runs of a file as `read_log` gives it; the tables hold all rows of the file."""
+    log = _log_of(tables, [file], with_file=False)
+    if tables["runs"].num_rows == 1:  # as of most: there is nothing to take apart
+        yield from ((run, log) for run in runs)
+        return
+    places = {name: _places_by_run(getattr(log, name)) for name in _RUN_TABLES}
+    for run in runs:
+        frames: dict[str, Any] = {
+            name: getattr(log, name).take(own.get(run, [])).reset_index(drop=True)
+            for name, own in places.items()
+        }
+        yield run, dataclasses.replace(log, **frames)
 
 
 def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,11 +142,35 @@ def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**json.loads(row["record"]), "arguments": json.loads(row["settings"] or "{}")}
 
 
+def _log_of(tables: Mapping[str, Any], files: Sequence[str], *, with_file: bool) -> RunLog:
+    """All that is known of the files."""
+    columns = columns_of(tables, files)
+    findings = list(columns.findings)
+    log = build_tables(columns, with_file=with_file)
+    # What the tables tell was found when the log was indexed, by what is no longer known now.
+    warnings = as_frame(warning_table(findings), files if with_file else None)
+    return dataclasses.replace(log, warnings=warnings)
+
+
+def _places_by_run(frame: pd.DataFrame) -> dict[int, Any]:
+    """Where the rows of each run are, by its number."""
+    of_run = frame["run"].to_numpy()
+    order = np.argsort(of_run, kind="stable")
+    numbers, starts = np.unique(of_run[order], return_index=True)
+    return dict(zip(numbers.tolist(), np.split(order, starts)[1:], strict=True))
+
+
 def _of_runs(frame: pd.DataFrame, runs: Collection[tuple[str, int]]) -> pd.DataFrame:
     wanted = set(runs)
     places = zip(frame["file"], frame["run"], strict=True)
     is_wanted = np.array([place in wanted for place in places], dtype=bool)
     return frame[is_wanted].reset_index(drop=True)
+
+
+def _file_numbers(column: Any, numbers: Mapping[str, int]) -> Any:
+    """The numbers of the files, by their names."""
+    # The dictionary of one log's rows may have the names of all.
+    return _codes(column, numbers) if len(numbers) > 1 else np.zeros(len(column), dtype="i8")
 
 
 def _codes(column: Any, numbers: Mapping[str, int]) -> Any:
