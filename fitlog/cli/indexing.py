@@ -90,6 +90,7 @@ def _tell(indexed: Indexed, output: str) -> None:
         f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
         *([f"{indexed.gone:,} gone"] if indexed.gone else []),
+        *([_written_anew(indexed)] if indexed.anew else []),
         *([f"{len(indexed.refused):,} not to be read"] if indexed.refused else []),
     ]
     if indexed.refused_before:
@@ -109,3 +110,8 @@ def _told_of(damage: Damage) -> str:
     if damage.unnamed:
         told.append(f"{damage.unnamed:,} if they are there, for which they were is not known")
     return f"the part {damage.part} was missing or damaged: {'; '.join(told)}"
+
+
+def _written_anew(indexed: Indexed) -> str:
+    of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
+    return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
