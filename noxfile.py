@@ -20,9 +20,9 @@ def reading(session: nox.Session, pandas: str) -> None:
 
 # What pyproject.toml says will do; together they need what was there at the time.
 LOWEST = (
-    "bokeh==3.4.0", "click<8.2", "distributed==2024.8.0", "duckdb==2.0.0", "fsspec==2024.10.0",
+    "bokeh==3.4.0", "click<8.2", "distributed==2024.8.0", "duckdb==2.0.0", "fsspec==2024.12.0",
     "jinja2==3.0.0", "matplotlib==3.8.0", "numpy==1.24.0", "pandas==2.2.0", "plotext==6.0.0",
-    "pyarrow==17.0.0", "pyparsing<3.2", "rich==13.0.0", "s3fs==2024.10.0", "scipy<1.15",
+    "pyarrow==17.0.0", "pyparsing<3.2", "rich==13.0.0", "s3fs==2024.12.0", "scipy<1.15",
     "tensorboard==2.16.2", "typer==0.20.0",
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ FitlogError
 ├── SettingError (ValueError)              a setting out of its range
 ├── OutputError                            a file that cannot be written, or not so
 ├── ArchiveError                           an archive that cannot be opened, read or written
+│   └── DamagedPartError                   a part of it is missing, or is not what was written
 ├── QueryError (ValueError)                a question to an archive that has no answer
 ├── BaselineError                          nothing, or nothing fit, to compare with
 ├── MXNetUnavailableError (ImportError)    says what to install
@@ -37,6 +38,14 @@ class OutputError(FitlogError):
 
 class ArchiveError(FitlogError):
     """An archive that cannot be opened, read or written."""
+
+
+class DamagedPartError(ArchiveError):
+    """A part of an archive is missing, or is not what was written; `part` is its path there."""
+
+    def __init__(self, message: str, part: str = "") -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class QueryError(FitlogError, ValueError):

@@ -86,3 +86,9 @@ def read_or_die(task: Task) -> Done:
             return done
         os.kill(os.getpid(), signal.SIGKILL)
     return done
+
+
+def part_of(archive: Path, table: str) -> Path:
+    """The first part of a table that the last manifest lists."""
+    paths = sorted(open_archive(str(archive)).manifest.paths)
+    return archive / next(path for path in paths if path.startswith(f"parts/{table}/"))

@@ -269,10 +269,11 @@ def test_bad_files_are_listed_with_the_reason_and_stop_nothing(
         strict=True,
     ):
         assert line.startswith(f"fitlog: {logs / name}: {reason}")
-    assert "read 9 logs" in done.stdout
+    assert "read 5 logs (0.0 MB); 0 as they were; 4 not to be read\n" in done.stdout
     assert "5 runs of 9 logs" in done.stdout
-    assert "read 0 logs" in again.stdout
-    assert again.stderr == done.stderr
+    as_before = f"as before (fitlog query {tmp_path / 'archive'} --ask unread)"
+    assert f"read 0 logs (0.0 MB); 5 as they were; 4 not to be read, {as_before}\n" in again.stdout
+    assert again.stderr == ""
     rows = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
     assert sum(row["reason"] is not None for row in rows) == 4
 
@@ -343,15 +344,16 @@ def test_old_parts_are_removed_when_nobody_can_need_them(tmp_path: Path) -> None
     write_log(logs[0], seed=21)
     index_again(tmp_path)
     store = open_store(str(tmp_path / "archive"))
-    store.write("parts/speed/month=2026-01/left-by-a-killed-indexer.parquet", b"x")
+    left = f"parts/speed/month=2026-01/{'0' * 32}.parquet"  # by an indexer that was killed
+    store.write(left, b"x")
+    store.write(f"{left}.{'0' * 12}.tmp", b"x")
     before = rows_of(tmp_path / "archive")
     number = read_manifest(store).number
-    written = max(file.modified for file in store.files(""))
+    written = max(file.modified or 0.0 for file in store.files(""))
 
-    assert clean(store, now=written + GRACE_SECONDS - 60) == []
-    removed = clean(store, now=written + GRACE_SECONDS + 60)
-    assert path_of(1) in removed
-    assert any("killed-indexer" in path for path in removed)
+    assert clean(store, number, now=written + GRACE_SECONDS - 60) == []
+    removed = clean(store, number, now=written + GRACE_SECONDS + 60)
+    assert {path_of(1), left, f"{left}.{'0' * 12}.tmp"} <= set(removed)
     assert manifest_numbers(store) == [number]
     assert rows_of(tmp_path / "archive") == before
     assert {file.path for file in store.files("parts")} == read_manifest(store).paths
@@ -497,9 +499,9 @@ def test_a_memory_that_no_parser_has_is_not_gone_on_with(
     index_again(tmp_path)
     store = open_store(str(tmp_path / "archive"))
     (row,) = open_archive(str(tmp_path / "archive")).table("sources").to_pylist()
-    offset, lines, check, _ = json.loads(row["state"])
+    offset, lines, check, _, digest = json.loads(row["state"])
     ledger = Ledger(store)
-    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}"])}})
+    ledger.mark({str(log): {"state": json.dumps([offset, lines, check, "{}", digest])}})
     ledger.commit()
     with log.open("a") as file:
         file.writelines(log_lines(epochs=12, reports=6, first=10))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import psutil
 import pytest
 
 from archives import parts_of, read_or_die, rows_of, write_logs
-from fitlog.archive import indexing
+from fitlog.archive import engines, indexing
 from fitlog.archive.engines import Dask, Engine, Here, Processes
 from fitlog.archive.indexing import index
 from fitlog.archive.reading import open_archive
@@ -21,6 +25,8 @@ from fitlog.errors import ArchiveError
 from support import Fitlog
 
 pytest.importorskip("distributed")
+
+ADDRESS = re.compile(r"tcp://127\.0\.0\.1:\d+")
 
 
 @pytest.fixture
@@ -115,10 +121,85 @@ def test_engines_are_alike() -> None:
         engine.close()
 
 
-def spawned() -> list[int]:
-    """The processes that this one gives work to."""
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The scheduler of a cluster that has no workers yet, and its address."""
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard"]
+    with subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stderr is not None
+        told = iter(process.stderr.readline, "")
+        yield process, next(found[0] for line in told if (found := ADDRESS.search(line)))
+        process.kill()
+
+
+def test_a_cluster_without_a_worker_is_not_waited_for_without_end(
+    tmp_path: Path,
+    scheduler: tuple[subprocess.Popen[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_logs(tmp_path / "logs", 1)
+    monkeypatch.setattr(engines, "_WORKER_SECONDS", 0.5)
+
+    with pytest.raises(ArchiveError, match="no worker of the Dask cluster has answered"):
+        index([str(tmp_path / "logs")], str(tmp_path / "archive"), engine=Dask(scheduler[1], 1))
+
+
+@pytest.mark.usefixtures("many_tasks")
+def test_a_cluster_that_goes_away_is_told_of(
+    tmp_path: Path, scheduler: tuple[subprocess.Popen[str], str]
+) -> None:
+    class Abandoned(Dask):
+        def run(self, do: Any, tasks: Any) -> Any:
+            for result in super().run(do, tasks):
+                scheduler[0].kill()
+                yield result
+
+    write_logs(tmp_path / "logs", 60)
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler[1], "--no-nanny"]
+    with subprocess.Popen(
+        [*command, "--nthreads", "1", "--no-dashboard"], stderr=subprocess.DEVNULL, cwd=tmp_path
+    ) as worker:
+        engine = Abandoned(scheduler[1], 1)
+        with pytest.raises(ArchiveError, match="the cluster's scheduler is gone"):
+            index([str(tmp_path / "logs")], str(tmp_path / "archive"), engine=engine)
+        worker.kill()
+    index([str(tmp_path / "logs")], str(tmp_path / "archive"))
+    index([str(tmp_path / "logs")], str(tmp_path / "whole"))
+    assert rows_of(tmp_path / "archive") == rows_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("options", [["--workers", "2"], ["--engine", "dask"]], ids=" ".join)
+def test_ctrl_c_while_the_workers_start_is_told_of_once(options: list[str], tmp_path: Path) -> None:
+    write_logs(tmp_path / "logs", 100, epochs=60, reports=50)  # more than one task
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fitlog", "index", "logs", "-o", "archive", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        while not (workers := spawned(process.pid)):
+            assert process.poll() is None
+    finally:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        told = process.communicate(timeout=60)
+
+    assert told == (b"", b"fitlog: interrupted\n")
+    assert process.returncode == 130
+    gone = [psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)]
+    assert psutil.wait_procs(gone, timeout=10)[1] == []
+
+
+def spawned(pid: int | None = None) -> list[int]:
+    """The processes that this one, or another, gives work to."""
     found = []
-    for child in psutil.Process().children(recursive=True):
+    for child in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
             if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child.pid)

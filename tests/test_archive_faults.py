@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from archives import log_lines, rows_of, take_small_logs_for_large, write_log, write_logs
+from archives import part_of, rows_of, take_small_logs_for_large, write_log, write_logs
+from fitlog.archive import indexing
+from fitlog.archive.cleaning import GRACE_SECONDS, clean
+from fitlog.archive.commits import Ledger
+from fitlog.archive.engines import Here
+from fitlog.archive.finding import find_all
 from fitlog.archive.indexing import index
-from fitlog.archive.manifest import path_of
+from fitlog.archive.manifest import manifest_numbers, path_of
 from fitlog.archive.reading import open_archive
+from fitlog.archive.store import open_store
+from fitlog.archive.tasks import Task, read_task
 from fitlog.errors import ArchiveError, LogError
 from support import Fitlog
 
-REMEDY = "restore it from a copy, or index the logs into a new archive"
+REMEDY = "run fitlog index, which reads its logs again"
 
 
 @pytest.fixture
@@ -29,14 +39,6 @@ def archive(tmp_path: Path) -> Path:
     write_logs(tmp_path / "logs", 6)
     index([str(tmp_path / "logs")], str(tmp_path / "archive"))
     return tmp_path / "archive"
-
-
-def part_of(archive: Path, table: str) -> Path:
-    return archive / next(
-        path
-        for path in sorted(open_archive(str(archive)).manifest.paths)
-        if path.startswith(f"parts/{table}/")
-    )
 
 
 def test_where_nothing_more_can_be_written_the_archive_stays_and_indexing_goes_on_later(
@@ -136,20 +138,73 @@ def test_a_part_that_cannot_be_read_is_told_and_what_helps(
         open_archive(str(archive)).run_log(run)
 
 
-def test_a_large_log_whose_part_is_damaged_is_not_read_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    take_small_logs_for_large(monkeypatch)
-    log = write_log(tmp_path / "logs" / "one.log", epochs=10)
-    archive = tmp_path / "archive"
-    index([str(log)], str(archive))
-    part = part_of(archive, "speed")
-    part.write_bytes(part.read_bytes()[:-50])
-    with log.open("a") as file:
-        file.writelines(log_lines(epochs=12, reports=6, first=10))
+def later(archive: Path) -> float:
+    """More than a day after everything in the archive was written."""
+    written = max(file.modified or 0.0 for file in open_store(str(archive)).files(""))
+    return written + GRACE_SECONDS + 60
 
-    with pytest.raises(ArchiveError, match=f"{part.name} cannot be read.*{REMEDY}"):
-        index([str(log)], str(archive))
+
+def test_a_file_that_was_not_made_here_is_never_removed(archive: Path) -> None:
+    names = (
+        "manifests/deploy.yaml", "manifests/2024.json", "manifests/more/00000001.json",
+        "parts/cad/wheel.stl", "parts/speed/month=2026-01/wheel.parquet", "parts/notes.tmp",
+    )  # fmt: skip
+    for name in names:
+        (archive / name).parent.mkdir(parents=True, exist_ok=True)
+        (archive / name).write_text("mine")
+
+    removed = clean(open_store(str(archive)), 2, now=later(archive))
+    assert path_of(1) in removed
+    assert {(archive / name).read_text() for name in names} == {"mine"}
+
+
+@pytest.mark.parametrize("listing", range(1, 5))
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
+    listing: int, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(archive)
+    long_ago = time.time() - 3 * GRACE_SECONDS
+    for part in archive.rglob("*.parquet"):
+        os.utime(part, (long_ago, long_ago))
+    write_logs(tmp_path / "logs", 7)
+    listings = 0
+    scan = os.scandir
+
+    def failing(path: Any) -> Any:
+        nonlocal listings
+        listings += str(path) == str(archive / "manifests")
+        if listings == listing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    told = ""
+    try:
+        index([str(tmp_path / "logs")], str(archive))
+    except ArchiveError as error:
+        told = str(error)
+    monkeypatch.undo()
+
+    assert told == (f"{archive} cannot be used: Input/output error" if listings >= listing else "")
+    assert open_archive(str(archive)).manifest.number >= 2
+    assert set(before["speed"]) <= set(rows_of(archive)["speed"])
+
+
+def test_nothing_is_removed_by_a_list_without_the_last_manifest(archive: Path) -> None:
+    assert clean(open_store(str(archive)), 3, now=later(archive)) == []
+
+
+def test_an_older_manifest_that_is_damaged_stops_no_indexer(archive: Path, tmp_path: Path) -> None:
+    (archive / path_of(1)).write_bytes(b"{")
+    files = set(archive.rglob("*"))
+    write_logs(tmp_path / "logs", 7)
+    more = index([str(tmp_path / "logs")], str(archive))
+
+    assert (more.read, more.runs) == (1, 7)
+    assert files <= set(archive.rglob("*"))
+    removed = clean(open_store(str(archive)), 3, now=later(archive))
+    assert removed[:2] == [path_of(1), path_of(2)]
+    assert len(rows_of(archive)["runs"]) == 7
 
 
 def test_indexers_at_once_make_one_archive(archive: Path, tmp_path: Path) -> None:
@@ -167,6 +222,65 @@ def test_indexers_at_once_make_one_archive(archive: Path, tmp_path: Path) -> Non
     assert rows_of(archive) == rows_of(tmp_path / "whole")
 
 
+def test_a_very_large_log_is_read_on_where_an_indexer_that_died_has_left_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_small_logs_for_large(monkeypatch)
+    log = write_log(tmp_path / "logs" / "large.log", epochs=60)
+    index([str(log)], str(tmp_path / "whole"))
+    monkeypatch.setattr(indexing, "SPLIT_BYTES", 6000)
+    pieces = -(-log.stat().st_size // 6000)
+    archive = str(tmp_path / "archive")
+
+    class DiedError(Exception):
+        pass
+
+    class Another(Here):
+        """It commits one piece, and dies."""
+
+        rounds = 0
+
+        def run(self, do: Any, tasks: Any) -> Any:
+            self.rounds += 1
+            if self.rounds == 2:
+                raise DiedError
+            return super().run(do, tasks)
+
+    class Ours(Here):
+        """Another one is at work between our plan and our reading."""
+
+        rounds = 0
+
+        def run(self, do: Any, tasks: Any) -> Any:
+            self.rounds += 1
+            if self.rounds == 1:
+                with pytest.raises(DiedError):
+                    index([str(log)], archive, engine=Another())
+            assert self.rounds <= 1 + pieces
+            return super().run(do, tasks)
+
+    ours = Ours()
+    index([str(log)], archive, engine=ours)
+
+    assert ours.rounds == 1 + pieces
+    assert manifest_numbers(open_store(archive)) == list(range(1, 1 + pieces))
+    assert rows_of(archive)["speed"] == rows_of(tmp_path / "whole")["speed"]
+
+
+def test_what_another_indexer_has_read_all_of_makes_no_manifest(
+    archive: Path, tmp_path: Path
+) -> None:
+    write_logs(tmp_path / "logs", 8)
+    ledger = Ledger(open_store(str(archive)))
+    found = find_all([str(tmp_path / "logs")]).logs.values()
+    ledger.add(read_task(Task(archive=str(archive), logs=tuple(found))).groups)
+    index([str(tmp_path / "logs")], str(archive))
+    ledger.commit()
+
+    assert manifest_numbers(open_store(str(archive))) == [1, 2, 3]
+    assert (ledger.manifest.number, len(ledger.known)) == (3, 8)
+
+
 def test_a_log_that_is_deleted_while_others_are_read_is_told(tmp_path: Path) -> None:
     logs = write_logs(tmp_path / "logs", 3)
     archive = str(tmp_path / "archive")
@@ -178,7 +292,7 @@ def test_a_log_that_is_deleted_while_others_are_read_is_told(tmp_path: Path) -> 
     second = index([str(tmp_path / "logs")], archive)
 
     assert first.refused == ((str(logs[1]), "cannot be opened: no such file or directory"),)
-    assert (first.runs, second.gone, second.unchanged) == (2, 1, 2)
+    assert (first.runs, second.gone, second.unchanged) == (2, 0, 2)
 
 
 def test_links_that_lead_back_and_pipes_are_no_logs(tmp_path: Path, fitlog: Fitlog) -> None:
@@ -226,6 +340,18 @@ def test_logs_of_any_name_are_found_again_and_chosen(tmp_path: Path, fitlog: Fit
     assert files == {name.replace("\udcff", r"\udcff") for name in names}
     assert len(opened.run_log(runs).runs) == len(names)
     assert "\x1b" not in done.stdout + fitlog("query", archive, "FROM runs").stderr
+
+
+@pytest.mark.parametrize("name", ["", "parts", "manifests"])
+def test_what_is_no_folder_is_no_archive(name: str, tmp_path: Path, fitlog: Fitlog) -> None:
+    write_logs(tmp_path / "logs", 1)
+    place = tmp_path / "archive" / name
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to("nowhere")
+    done = fitlog("index", "logs", "-o", "archive")
+
+    assert done.returncode == 2
+    assert done.stderr == f"fitlog: {place} is no folder\n"
 
 
 def test_a_name_that_is_empty_is_no_archive(tmp_path: Path) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
 from archives import log_lines, rows_of, write_logs
+from fitlog.archive.cleaning import clean
 from fitlog.archive.finding import find_all
 from fitlog.archive.indexing import index
 from fitlog.archive.manifest import manifest_numbers
 from fitlog.archive.reading import open_archive
-from fitlog.archive.store import open_store
+from fitlog.archive.store import changed_at, open_store, version_of
 from fitlog.errors import ArchiveError, LogError
 from support import Fitlog
 
@@ -128,6 +131,59 @@ def test_a_manifest_is_never_written_over(place: str) -> None:
     assert store.create("manifests/00000001.json", b"first")
     assert not store.create("manifests/00000001.json", b"second")
     assert store.read("manifests/00000001.json") == b"first"
+
+
+def test_when_a_file_was_changed_is_known_of_every_store() -> None:
+    when = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    told: list[dict[str, Any]] = [
+        {"mtime": when.timestamp(), "created": 1.0},  # folders
+        {"LastModified": when},  # S3
+        {"last_modified": when, "creation_time": None},  # Azure
+        {"updated": "2026-03-04T05:06:07.000Z", "timeCreated": "2020-01-01T00:00:00Z"},  # Google
+        {"modified": when, "created": None},
+        {"created": when},  # memory
+    ]
+
+    assert [changed_at(info) for info in told] == [when.timestamp()] * 6
+    for unknown in ({}, {"mtime": None}, {"modified": "yesterday"}, {"updated": ["now"]}):
+        assert changed_at(unknown) is None
+    assert version_of({"etag": "0x8D", "last_modified": when}) == "0x8D"
+    assert version_of({"ETag": '"9a"', "LastModified": when}) == '"9a"'
+    assert version_of({"generation": 17, "updated": "2026-03-04T05:06:07Z"}) == "17"
+    assert version_of({"created": when}) == str(when.timestamp())
+    assert version_of({}) == ""
+
+
+def test_a_part_of_unknown_age_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    number = "manifests/00000001.json"
+    store.create(number, b'{"schema": 1, "groups": []}')
+    part = f"parts/speed/month=2026-01/{'0' * 32}.parquet"
+    store.write(part, b"x")
+    far = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+    monkeypatch.setattr("fitlog.archive.store.changed_at", lambda info: None)
+    kept = clean(store, 1, now=far)
+    monkeypatch.undo()
+
+    assert kept == []
+    assert clean(store, 1, now=far) == [part]
+
+
+def test_folders_are_brought_to_the_disk_with_the_files_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("fitlog.archive.store.sync_folder", synced.append)
+    store = open_store(str(tmp_path / "years" / "archive"))
+    store.write("parts/speed/month=2026-01/a.parquet", b"x")
+    store.create("manifests/00000001.json", b"{}")
+
+    archive = tmp_path / "years" / "archive"
+    speed = archive / "parts" / "speed"
+    assert synced == [
+        tmp_path, tmp_path / "years", archive, archive / "parts", speed, speed / "month=2026-01",
+        archive, archive / "manifests",
+    ]  # fmt: skip
 
 
 def test_a_file_url_is_the_path(tmp_path: Path) -> None:

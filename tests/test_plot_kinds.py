@@ -303,6 +303,15 @@ def test_every_kind_of_every_log_is_drawn_or_refused_in_words(
     assert figure.get_facecolor()[0] == pytest.approx(1.0 if style == "light" else 0.08, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "log", [*SAMPLES.glob("*.log"), *SAMPLES.glob("dialects/*.log")], ids=lambda log: log.stem
+)
+def test_every_sample_log_is_drawn_whatever_its_dialect_tells(log: Path) -> None:
+    drawn = draw_logs(PlotKind("overview"), [read_log(log), read_log(LENET)], View())
+
+    assert drawn.axes
+
+
 def test_a_hundred_thousand_windows_are_thinned_to_what_can_be_seen() -> None:
     speeds = [100 + i % 7 for i in range(100_000)]
     speeds[54_321] = 150

@@ -12,6 +12,8 @@ import pytest
 from browser import Opened, open_file
 from fitlog.formats import write_table
 from fitlog.report import write_report
+from fitlog.report.contents import gather
+from fitlog.report.page import format_page
 from fitlog.tables import TABLES, read_log
 from support import SAMPLES, Fitlog
 from test_watch import epoch_text
@@ -315,6 +317,18 @@ def test_the_command_writes_a_page_and_says_what_could_not_be_judged(
     assert done.returncode == 2
     assert "fitlog: not judged: " in done.stderr
     assert "not judged" in (tmp_path / "other.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "log", [*SAMPLES.glob("*.log"), *SAMPLES.glob("dialects/*.log")], ids=lambda log: log.stem
+)
+def test_every_sample_log_has_a_page_whatever_its_dialect_tells(log: Path) -> None:
+    contents = gather([log])
+
+    page = format_page(contents, written="today", charts=False)
+
+    assert len(contents.charts) > 0
+    assert all(chart.title in page for chart in contents.charts)
 
 
 def test_what_is_damaged_beside_a_log_is_left_out_and_said(fitlog: Fitlog, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A reader has its manifest's parts open, or opens them soon; an indexer commits what it has written
 within a minute or so. What is older than a day and listed by no manifest that is younger than a
-day, nor by the last one, is of neither.
+day, nor by the last one, is of neither. What was not made here is nobody's business, and what
+cannot be told apart for certain is kept.
 """
 
 from __future__ import annotations
@@ -11,39 +12,56 @@ import time
 from itertools import pairwise
 from typing import Final
 
-from fitlog.archive.manifest import FOLDER, manifest_numbers, path_of, read_numbered
-from fitlog.archive.store import Store
+from fitlog.archive.manifest import (
+    FOLDER,
+    PARTS_FOLDER,
+    is_made_here,
+    manifests_among,
+    path_of,
+    read_numbered,
+)
+from fitlog.archive.store import Store, Stored
+from fitlog.errors import ArchiveError
 
 GRACE_SECONDS: Final = 24 * 3600.0
 
 
-def clean(store: Store, *, now: float | None = None) -> list[str]:
+def clean(store: Store, last: int, *, now: float | None = None) -> list[str]:
     """Remove it; gives the paths. `now` is in seconds since 1970.
 
+    `last` is the number of a manifest that is there: a list without it is not that of all.
+
     Raises:
-        ArchiveError: the archive cannot be read or written.
+        ArchiveError: the archive cannot be listed, or nothing removed from it.
     """
     oldest = (time.time() if now is None else now) - GRACE_SECONDS
-    manifests = {file.path: file for file in store.files(FOLDER)}
-    numbers = manifest_numbers(store)
+    files = [file for file in store.files(FOLDER) if is_made_here(file.path)]
+    manifests = manifests_among(files)
+    if last not in manifests:
+        return []
     # A manifest counts until the next one is made.
-    superseded = {path_of(a): manifests.get(path_of(b)) for a, b in pairwise(numbers)}
     removed = [
-        path for path, later in superseded.items() if later is not None and later.modified < oldest
+        path_of(number)
+        for number, later in pairwise(sorted(manifests))
+        if _is_older(manifests[later], oldest)
     ]
     for path in removed:
         store.remove(path)
-    listed: set[str] = set()
-    for number in manifest_numbers(store):
-        manifest = read_numbered(store, number)
-        listed |= manifest.paths if manifest else set()
-    listed |= {path_of(number) for number in manifest_numbers(store)}
+    kept = [number for number in manifests if path_of(number) not in removed]
+    try:
+        read = [read_numbered(store, number) for number in kept]
+    except ArchiveError:  # which parts a damaged one lists is not known
+        return removed
+    needed = {path_of(number) for number in manifests}.union(*(m.paths for m in read if m))
     old = [
         file.path
-        for folder in ("parts", FOLDER)
-        for file in store.files(folder)
-        if file.path not in listed and file.modified < oldest
+        for file in (*files, *store.files(PARTS_FOLDER))
+        if is_made_here(file.path) and file.path not in needed and _is_older(file, oldest)
     ]
     for path in old:
         store.remove(path)
     return [*removed, *old]
+
+
+def _is_older(file: Stored, than: float) -> bool:
+    return file.modified is not None and file.modified < than

@@ -2,16 +2,22 @@
 
 The manifest of the next number is created exclusively. Where another indexer was faster, its state
 is read, and ours is laid over it: of a log that the other has read meanwhile, ours is dropped.
+
+A group that cannot be read whole, and must be, is mended: it is what can be read of it from then
+on, and its logs are to be read again. That is part of the archive before anything is read, so that
+it is known whatever stops an indexer, and of logs that are gone for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from fitlog.archive.groups import sources_of, with_marks, without
-from fitlog.archive.manifest import Group, Manifest, create_manifest, read_manifest
+from fitlog.archive.groups import Mended, mend, sources_of, with_marks, without
+from fitlog.archive.manifest import PARTS_FOLDER, Group, Manifest, create_manifest, read_manifest
 from fitlog.archive.store import Store
+from fitlog.errors import DamagedPartError
 
 # What tells one reading of a log from another.
 _IDENTITY = ("size", "version", "record", "digest", "reads", "deleted")
@@ -21,7 +27,8 @@ Row = dict[str, Any]
 class Ledger:
     """What an archive holds, and what is to be added to it.
 
-    `manifest` is the last one that was seen, `known` the row of `sources` of each of its logs.
+    `manifest` is the last one that was seen, `known` the row of `sources` of each of its logs, and
+    `mended` are the groups that had to be, by name.
     """
 
     def __init__(self, store: Store) -> None:
@@ -30,9 +37,14 @@ class Ledger:
         self._added: list[Group] = []
         self._marks: dict[str, Mapping[str, Any]] = {}
         self._replaced: list[tuple[Sequence[Group], Group]] = []
-        self.manifest = read_manifest(store)
-        self.known = self._known(self.manifest)
-        # What our changes are based on: of each log, what the archive held when it was read.
+        self.mended: dict[str, Mended] = {}
+        self._to_mend: set[str] = set()
+        self._take(self._mended(read_manifest(store)))
+        self.rebase()
+
+    def rebase(self) -> None:
+        """What is added from now on was read with what is known now in mind."""
+        # Of each log, what the archive held when it was decided to read it.
         self._base = dict(self.known)
 
     def add(self, groups: Sequence[Group]) -> None:
@@ -47,28 +59,46 @@ class Ledger:
         """One group holds what these groups hold."""
         self._replaced.append((groups, group))
 
-    def group_of(self, file: str) -> Group | None:
-        """The group that holds what was read of a log."""
-        holding = (g for g in self.manifest.groups if file in self._files_of(g))
-        return next(holding, None)
-
-    def commit(self) -> None:
-        """Make a manifest of all this.
+    def mend(self) -> None:
+        """Mend the groups of which a part is missing or has not the length that it had.
 
         Raises:
             ArchiveError: the archive cannot be read or written.
         """
-        while self._added or self._marks or self._replaced:
-            last = read_manifest(self._store)
+        sizes = {file.path: file.size for file in self._store.files(PARTS_FOLDER)}
+        for group in self.manifest.groups:
+            parts = [part for parts in group.parts.values() for part in parts]
+            if any(sizes.get(part.path) != part.size for part in parts):
+                self._mend(group)
+        self.commit()
+        self.rebase()
+
+    def group_of(self, file: str) -> Group | None:
+        """The group that holds what was read of a log."""
+        return self._holding.get(file)
+
+    def commit(self) -> None:
+        """Make a manifest of all this; none where another indexer has read all of it meanwhile.
+
+        Raises:
+            ArchiveError: the archive cannot be read or written.
+        """
+        while self._added or self._marks or self._replaced or self._to_mend:
+            there = read_manifest(self._store)
+            last = self._mended(there)
             groups, changed = self._lay_over(last, self._known(last))
             manifest = Manifest(
                 number=last.number + 1,
                 groups=tuple(sorted(groups, key=lambda group: group.order)),
             )
-            if create_manifest(self._store, manifest):
-                self.manifest, self.known = manifest, self._known(manifest)
-                self._added, self._marks, self._replaced = [], {}, []
-                self._base.update((file, self.known[file]) for file in changed)
+            if manifest.groups == there.groups:
+                manifest = there
+            elif not create_manifest(self._store, manifest):
+                continue
+            self._take(manifest)
+            self._added, self._marks, self._replaced = [], {}, []
+            self._to_mend.clear()
+            self._base.update((file, self.known[file]) for file in changed)
 
     def _lay_over(self, last: Manifest, now: Mapping[str, Row]) -> tuple[list[Group], set[str]]:
         """Groups of the last manifest, which knows `now`, with our changes; the logs changed."""
@@ -98,10 +128,41 @@ class Ledger:
         own = self._files_of(group)
         if own <= files:
             return None
-        return without(self._store, group, files & own) if files & own else group
+        if not files & own:
+            return group
+        try:
+            return without(self._store, group, files & own)
+        except DamagedPartError:
+            rest = self._mend(group)
+            return self._without(rest, files) if rest else None
+
+    def _mended(self, manifest: Manifest) -> Manifest:
+        """The manifest with what can be read of its groups."""
+        groups = (self._whole(group) for group in manifest.groups)
+        return replace(manifest, groups=tuple(group for group in groups if group))
+
+    def _whole(self, group: Group) -> Group | None:
+        if group.name in self._to_mend:
+            return self.mended[group.name].group
+        try:
+            self._rows_of(group)
+        except DamagedPartError:
+            return self._mend(group)
+        return group
+
+    def _mend(self, group: Group) -> Group | None:
+        mended = mend(self._store, group)
+        if mended.damaged:
+            self.mended[group.name] = mended
+            self._to_mend.add(group.name)
+        return mended.group
 
     def _files_of(self, group: Group) -> set[str]:
         return {row["file"] for row in self._rows_of(group)}
+
+    def _take(self, manifest: Manifest) -> None:
+        self.manifest, self.known = manifest, self._known(manifest)
+        self._holding = {file: g for g in manifest.groups for file in self._files_of(g)}
 
     def _known(self, manifest: Manifest) -> dict[str, Row]:
         return {row["file"]: row for group in manifest.groups for row in self._rows_of(group)}

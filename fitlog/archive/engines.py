@@ -8,20 +8,26 @@ are started when there is work for them, and end with `close`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol, TypeVar
+from multiprocessing import resource_tracker
+from typing import Any, Final, Protocol, TypeVar
 
+from fitlog.archive import require_packages
 from fitlog.errors import ArchiveError
 from fitlog.extras import install
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_WORKER_SECONDS: Final = 30
 
 
 class Engine(Protocol):
@@ -70,7 +76,8 @@ class Processes:
                 self._workers, mp_context=context, initializer=_end_with_parent
             )
         try:
-            futures = {self._pool.submit(do, task): number for number, task in enumerate(tasks)}
+            submit = self._pool.submit
+            futures = _begin(lambda: {submit(do, task): i for i, task in enumerate(tasks)})
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool:
@@ -101,6 +108,7 @@ class Dask:
         client = self._client = self._client or self._open()
         from distributed import KilledWorker
         from distributed import as_completed as completed
+        from distributed.client import FutureCancelledError
 
         # Tasks of one function with the same arguments are different tasks all the same.
         futures = {
@@ -115,6 +123,11 @@ class Dask:
                 "the cluster's workers died again and again over the same logs; what was committed"
                 " before is in the archive"
             ) from None
+        except FutureCancelledError:
+            raise ArchiveError(
+                "the cluster's scheduler is gone; what was committed before is in the archive:"
+                " index again to go on"
+            ) from None
 
     def close(self) -> None:
         """Leave the cluster, and end it if it is our own."""
@@ -128,26 +141,40 @@ class Dask:
             raise ArchiveError(
                 f"--engine dask needs packages more ({error}): {install('dask')}"
             ) from None
-        # It tells each key that is lost when a worker dies, and at the end.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        # They tell each key that is lost when a worker dies, and at the end.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         where: Any = self._address
         if where is None:
-            # In a thread of its own: half a cluster, as Ctrl-C would leave it, cannot be closed.
-            with ThreadPoolExecutor(1) as starter:
-                cluster = starter.submit(
-                    LocalCluster,
-                    n_workers=self._workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    # Its HTTP server cannot be left out: on any port that is free.
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                    silence_logs=logging.CRITICAL,
-                )
-                where = self._stack.enter_context(cluster.result())
+            start = functools.partial(
+                LocalCluster,
+                n_workers=self._workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                # Its HTTP server cannot be left out: on any port that is free.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                silence_logs=logging.CRITICAL,
+            )
+            where = self._stack.enter_context(_begin(start))
         try:
-            return self._stack.enter_context(Client(where))  # type: ignore[no-untyped-call]
+            client = self._stack.enter_context(Client(where))  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise ArchiveError(f"no Dask cluster answers at {where}: {error}") from None
+        self._try(client)
+        return client
+
+    def _try(self, client: Any) -> None:
+        """See that somebody is there who can do the work."""
+        try:
+            client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+            client.submit(require_packages, pure=False).result(timeout=_WORKER_SECONDS)
+        except TimeoutError:
+            raise ArchiveError(
+                f"no worker of the Dask cluster has answered for {_WORKER_SECONDS} s: is there one,"
+                " and is fitlog installed where it runs?"
+            ) from None
+        except ImportError as error:
+            raise ArchiveError(f"a worker of the Dask cluster lacks packages: {error}") from None
 
 
 def open_engine(name: str, *, address: str | None = None, workers: int = 1) -> Engine:
@@ -155,6 +182,20 @@ def open_engine(name: str, *, address: str | None = None, workers: int = 1) -> E
     if name == "dask":
         return Dask(address, workers)
     return Here() if workers == 1 else Processes(workers)
+
+
+def _begin(start: Callable[[], T]) -> T:
+    """Begin processes, in a thread that hears no signals; so neither do they.
+
+    Ctrl-C, which a terminal sends to all, is for their parent alone, and it is heard when they have
+    begun: what is half begun cannot be ended.
+    """
+    resource_tracker.ensure_running()  # where it begins, it lets signals through again
+    signals = {signal.SIGINT, signal.SIGTERM}
+    with ThreadPoolExecutor(
+        1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, signals)
+    ) as starter:
+        return starter.submit(start).result()
 
 
 def _end_with_parent() -> None:

@@ -23,7 +23,7 @@ from fitlog.archive.finding import Found, find_all
 from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.growing import stand_of
 from fitlog.archive.rows import printed
-from fitlog.archive.schema import READS
+from fitlog.archive.schema import LOST, READS
 from fitlog.archive.store import Store, is_url, open_store
 from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
 from fitlog.errors import LogError
@@ -47,25 +47,47 @@ _COMMIT_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done: logs to read, those that are as they were, and those that are gone."""
+    """What is to be done: logs to read, and those that are gone."""
 
     changed: tuple[Log, ...]
-    unchanged: int
     gone: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A part that was missing or damaged, of so many `logs`.
+
+    Rows of some logs are `lost`, for they were not read again; some logs are `unnamed`: which they
+    were is not known.
+    """
+
+    part: str
+    logs: int
+    lost: int
+    unnamed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
-    """What became of it: counts of logs, the bytes of those that were read, what was refused."""
+    """What became of it.
+
+    Of the logs that were found, some were `read` (these have `size` bytes), some are `unchanged`,
+    and some could not be read, by name and reason: now, or before and are unchanged since. Others
+    are `gone`, and some sources are `absent`, with all their logs. The archive has so many `logs`
+    and `runs` now.
+    """
 
     read: int
     size: int
     unchanged: int
     gone: int
+    absent: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
+    refused_before: int
     logs: int
     runs: int
     archive_size: int
+    damaged: tuple[Damage, ...]
 
 
 def index(
@@ -97,10 +119,12 @@ def _index(
 ) -> Indexed:
     store = open_store(archive)
     ledger = Ledger(store)
-    found = find_all(sources)
+    found = find_all(sources, ledger.known)
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
+    ledger.mend()
     first = plan = make_plan(found, ledger)
+    changed = {printed(log.file): log for log in plan.changed}
     work = _Work(
         store=store,
         ledger=ledger,
@@ -111,17 +135,27 @@ def _index(
     )
     now = datetime.now(UTC).replace(tzinfo=None)
     ledger.mark({file: {"deleted": now} for file in plan.gone})
-    while work.read(plan.changed):  # a piece of each of the very large ones
+    # A piece of each of the very large ones; logs of a part that turned out to be damaged.
+    while work.read(plan.changed):
+        ledger.rebase()
         plan = make_plan(found, ledger)
+        changed = {printed(log.file): log for log in plan.changed} | changed
     if ledger.manifest.number > work.first:
         work.tidy()
-    rows = [row for file, row in ledger.known.items() if found.covers(file)]
+    reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
+    reasons.update(work.closed)
+    tried = {file: log for file, log in changed.items() if file not in work.same}
+    read = [log for file, log in tried.items() if file not in reasons]
+    refused = tuple((file, reasons[file]) for file in tried if file in reasons)
+    refused_before = sum(file in reasons and file not in tried for file in found.logs)
     return Indexed(
-        read=len(first.changed) - work.same,
-        size=_whole_size(first.changed),
-        unchanged=first.unchanged + work.same,
+        read=len(read),
+        size=_whole_size(read),
+        unchanged=len(found.logs) - len(tried) - refused_before,
         gone=len(first.gone),
-        refused=tuple((row["file"], row["reason"]) for row in rows if row["reason"]),
+        absent=found.absent,
+        refused=refused,
+        refused_before=refused_before,
         logs=len(ledger.known),
         runs=sum(row["runs"] for row in ledger.known.values()),
         archive_size=sum(
@@ -130,11 +164,24 @@ def _index(
             for parts in group.parts.values()
             for part in parts
         ),
+        damaged=tuple(_damage(ledger)),
     )
 
 
+def _damage(ledger: Ledger) -> Iterator[Damage]:
+    known = ledger.known
+    for mended in ledger.mended.values():
+        lost = sum(file not in known or known[file]["reads"] == LOST for file in mended.files)
+        unnamed = mended.logs - len(mended.files)
+        for part in mended.damaged:
+            yield Damage(part=part, logs=mended.logs, lost=lost, unnamed=unnamed)
+
+
 class _Work:
-    """Logs are read, and what is read is committed; `same` counts those that need not be."""
+    """Logs are read, and what is read is committed.
+
+    `same` are the names of those that need not be, `closed` those that cannot be, with the reason.
+    """
 
     def __init__(
         self,
@@ -146,27 +193,38 @@ class _Work:
         progress: Callable[[int, int], None] | None,
         total: int,
     ) -> None:
-        self.same = 0
+        self.same: set[str] = set()
+        self.closed: dict[str, str] = {}
         self.first = ledger.manifest.number
         self._store, self._ledger, self._engine, self._clock = store, ledger, engine, clock
         self._progress, self._total, self._done = progress, total, 0
 
     def read(self, logs: Sequence[Log]) -> bool:
-        """Read and commit them; whether there is more of some of them."""
+        """Read and commit them; whether there is more of some of them, or of other ones now."""
+        mended = len(self._ledger.mended)
+        logs = [log for log in logs if printed(log.file) not in self.closed]
+        self.same.difference_update(printed(log.file) for log in logs)
+        self._total = max(self._total, self._done + sum(log.to_read for log in logs))
         tasks = [Task(archive=self._store.url, logs=some) for some in cut_into_tasks(logs)]
         last_commit = self._clock()
         self._report()
         for number, result in self._engine.run(read_task, tasks):
             self._ledger.add(result.groups)
-            self._ledger.mark({printed(log.file): {"version": log.version} for log in result.same})
-            self.same += len(result.same)
+            self._ledger.mark(
+                {
+                    printed(log.file): {"version": log.version, "deleted": None}
+                    for log in result.same
+                }
+            )
+            self.same.update(printed(log.file) for log in result.same)
+            self.closed.update(result.closed)
             self._done += sum(log.to_read for log in tasks[number].logs)
             self._report()
             if self._clock() - last_commit > _COMMIT_SECONDS:
                 self._ledger.commit()
                 last_commit = self._clock()
         self._ledger.commit()
-        return any(log.until for log in logs)
+        return any(log.until for log in logs) or len(self._ledger.mended) > mended
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -176,9 +234,10 @@ class _Work:
         """Bring small groups together, and remove what nobody needs any more."""
         merges = list(small_groups(self._store.url, self._ledger.manifest.groups))
         for number, group in self._engine.run(merge, merges):
-            self._ledger.replace(merges[number].groups, group)
+            if group is not None:
+                self._ledger.replace(merges[number].groups, group)
         self._ledger.commit()
-        clean(self._store)
+        clean(self._store, self._ledger.manifest.number)
 
 
 def make_plan(found: Found, ledger: Ledger) -> Plan:
@@ -186,18 +245,20 @@ def make_plan(found: Found, ledger: Ledger) -> Plan:
     changed = []
     for file, log in found.logs.items():
         row = ledger.known.get(file)
-        if row is None or row["deleted"] is not None or row["reads"] != READS:
-            changed.append(_piece(log, None))
-        elif (row["size"], row["version"]) != (log.size, log.version):
+        if row is None or row["reads"] != READS:
+            changed.append(_piece(log, row))
+        elif row["deleted"] is not None or not _is_as_it_was(log, row):
             changed.append(_piece(_with_what_is_known(log, row, ledger), row))
-        elif row["record"] != log.record_version:
-            changed.append(_piece(log, None))
     gone = tuple(
-        file
-        for file, row in ledger.known.items()
-        if file not in found.logs and row["deleted"] is None and found.covers(file)
+        file for file, row in ledger.known.items() if row["deleted"] is None and found.misses(file)
     )
-    return Plan(changed=tuple(changed), unchanged=len(found.logs) - len(changed), gone=gone)
+    return Plan(changed=tuple(changed), gone=gone)
+
+
+def _is_as_it_was(log: Log, row: dict[str, Any]) -> bool:
+    """By all that is told beside its content; some web servers tell nothing."""
+    now = (log.size, log.version, log.record_version)
+    return bool(log.version) and now == (row["size"], row["version"], row["record"])
 
 
 def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:

@@ -9,14 +9,22 @@ it likes.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fitlog.archive.schema import TABLES, VERSION
-from fitlog.archive.store import Store
+from fitlog.archive.store import Store, Stored, finished
 from fitlog.errors import ArchiveError
 
 FOLDER: Final = "manifests"
+PARTS_FOLDER: Final = "parts"
+# All that is made in an archive, beside drafts of such.
+PART_PATH: Final = re.compile(
+    rf"{PARTS_FOLDER}/(?:{'|'.join(TABLES)})/month=[^/\s]+/[0-9a-f]{{32}}\.parquet"
+)
+_MANIFEST_PATH: Final = re.compile(rf"{FOLDER}/([0-9]{{8}})\.json")
 _REMEDY: Final = (
     "restore it from a copy, or remove it: the archive is then that of the manifest before, and"
     " fitlog index reads what is missing"
@@ -110,10 +118,24 @@ def read_numbered(store: Store, number: int) -> Manifest | None:
 
 
 def manifest_numbers(store: Store) -> list[int]:
-    """The numbers of all manifests, in order."""
-    names = [file.path.rpartition("/")[2] for file in store.files(FOLDER)]
-    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-    return sorted(int(stem) for stem in stems if stem.isdecimal())
+    """The numbers of all manifests, in order.
+
+    Raises:
+        ArchiveError: they cannot be listed.
+    """
+    return sorted(manifests_among(store.files(FOLDER)))
+
+
+def manifests_among(files: Iterable[Stored]) -> dict[int, Stored]:
+    """The manifests among files of an archive, by number."""
+    named = ((_MANIFEST_PATH.fullmatch(file.path), file) for file in files)
+    return {int(match[1]): file for match, file in named if match}
+
+
+def is_made_here(path: str) -> bool:
+    """Whether a file of an archive is a part, a manifest, or a draft of such, by its path."""
+    whole = finished(path)
+    return bool(PART_PATH.fullmatch(whole) or _MANIFEST_PATH.fullmatch(whole))
 
 
 def create_manifest(store: Store, manifest: Manifest) -> bool:
@@ -181,7 +203,6 @@ def _group(document: Any) -> Group:
 
 def _safe(path: Any) -> str:
     """A part's path, which leads nowhere but into the archive's parts."""
-    pieces = path.split("/")
-    if pieces[0] != "parts" or not {"", ".", ".."}.isdisjoint(pieces):
+    if not PART_PATH.fullmatch(path):
         raise ValueError(path)
     return str(path)

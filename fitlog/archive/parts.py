@@ -15,15 +15,15 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fitlog.archive.manifest import Group, Part
+from fitlog.archive.manifest import PART_PATH, PARTS_FOLDER, Group, Part
 from fitlog.archive.schema import TABLES, encodings_of, schema_of, words_of
 from fitlog.archive.store import Store
-from fitlog.errors import ArchiveError
+from fitlog.errors import ArchiveError, DamagedPartError
 
-_PATH: Final = re.compile(r"parts/\w+/month=[^/\s]+/\w+\.parquet")
-# What Arrow calls the errors of files.
-_OF_ARROW: Final = "IOError:"
-_REMEDY: Final = "restore it from a copy, or index the logs into a new archive"
+# How DuckDB passes on what Arrow says while it reads.
+_WHILE_READING: Final = re.compile(r"IOError:|reading the stream registered as")
+_AGAIN: Final = "run fitlog index, which reads its logs again"
+_REMEDY: Final = f"restore it from a copy, or remove it and {_AGAIN}"
 # Of a part, so much is read at once; one run's rows are mostly in one or two of these.
 ROW_GROUP_ROWS: Final = 1 << 16
 _NAME_DIGITS: Final = 32
@@ -72,7 +72,7 @@ class PartWriter:
         self._encode(ROW_GROUP_ROWS)
         self._writer.close()
         content = self._out.getvalue()
-        path = f"parts/{self._table}/month={month}/{_digest(content)}.parquet"
+        path = f"{PARTS_FOLDER}/{self._table}/month={month}/{_digest(content)}.parquet"
         store.write(path, content)
         return Part(path=path, rows=self.rows, size=len(content))
 
@@ -133,7 +133,7 @@ def read_parts(
     Of all `columns`, or those named.
 
     Raises:
-        ArchiveError: a part is missing or damaged.
+        DamagedPartError: a part is missing or damaged. ArchiveError: the store cannot be used.
     """
     schema = schema_of(table)
     if columns is not None:
@@ -149,14 +149,14 @@ def told_of_part(error: Exception, datasets: Iterable[Any]) -> str | None:
 
     Where it does not name the part, the parts of the data sets are looked through for it.
     """
-    named = _PATH.search(str(error))
+    named = PART_PATH.search(str(error))
     if named:
         return _told_of(named[0])
-    if isinstance(error, OSError) or _OF_ARROW in str(error):
+    if isinstance(error, (OSError, pa.ArrowInvalid)) or _WHILE_READING.search(str(error)):
         path = _find_damaged(datasets)
-        reason = _on_one_line(error)
-        return _told_of(path) if path else f"a part cannot be read ({reason}): {_REMEDY}"
-    return None
+        if path:
+            return _told_of(path)
+    return f"a part cannot be read: {_on_one_line(error)}" if isinstance(error, OSError) else None
 
 
 def _find_damaged(datasets: Iterable[Any]) -> str | None:
@@ -178,12 +178,12 @@ def reading_part(url: str, path: str) -> Iterator[None]:
     """What Arrow cannot read of a part of an archive becomes an error that says what helps.
 
     Raises:
-        ArchiveError: it cannot.
+        DamagedPartError: it cannot.
     """
     try:
         yield
     except (pa.ArrowException, OSError):
-        raise ArchiveError(f"{url}: {_told_of(path)}") from None
+        raise DamagedPartError(f"{url}: {_told_of(path)}", path) from None
 
 
 @contextlib.contextmanager
@@ -209,18 +209,22 @@ def _read_part(store: Store, part: Part, schema: Any) -> Any:
     try:
         content = store.read(part.path)
     except FileNotFoundError:
-        raise ArchiveError(f"{store.url}: the part {part.path} is missing: {_REMEDY}") from None
+        how = f"is missing: restore it from a copy, or {_AGAIN}"
+        raise _damaged(store, part, how) from None
     if not _is_whole(part.path, content):
-        raise ArchiveError(f"{store.url}: the part {part.path} is damaged: {_REMEDY}")
+        raise _damaged(store, part, f"is damaged: {_REMEDY}")
     try:
         # By this thread alone (`read_table` would start others): one of Arrow's that holds bytes of
         # Python's aborts a process that it outlives.
         file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
         return file.read(columns=schema.names, use_threads=False).cast(schema)
     except (pa.ArrowException, OSError) as error:
-        raise ArchiveError(
-            f"{store.url}: the part {part.path} is damaged ({_on_one_line(error)}): {_REMEDY}"
-        ) from None
+        how = f"is damaged ({_on_one_line(error)}): {_REMEDY}"
+        raise _damaged(store, part, how) from None
+
+
+def _damaged(store: Store, part: Part, how: str) -> DamagedPartError:
+    return DamagedPartError(f"{store.url}: the part {part.path} {how}", part.path)
 
 
 def _is_whole(path: str, content: bytes) -> bool:

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from fitlog_parsers import MISSING
 from fitlog_parsers.columns import SPLITS
 
 _CONFIDENCE: Final = 0.975
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_WHOLE: Final = 1 << 63
 _NODE: Final = ("node", "status", "begin_epoch", "last_epoch", "epochs", "first_line", "last_line")
 # By the columns that they fill, the names that scripts have for them.
@@ -235,21 +236,27 @@ def moment_of(text: object) -> int | None:
     """Microseconds since 1970 of a record's time, in UTC."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if moment is None:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
         return None
-    if moment is None:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1e6)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else printed(str(value))
 
 
-def _json(value: object) -> str:
-    """As JSON, which has no nan: as text then; what JSON does not know as Python writes it."""
-    return json.dumps(_plain_json(value), ensure_ascii=True, sort_keys=True, default=str)
+def _json(value: object) -> str | None:
+    """As JSON, which has no nan: as text then; what JSON does not know as Python writes it.
+
+    None where it is nested too deep.
+    """
+    try:
+        return json.dumps(_plain_json(value), ensure_ascii=True, sort_keys=True, default=str)
+    except RecursionError:
+        return None
 
 
 def _plain_json(value: object) -> object:

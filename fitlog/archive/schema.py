@@ -13,6 +13,8 @@ import pyarrow as pa
 VERSION: Final = 1
 # What the archive's tables of the same log depend on: raise it when they change.
 READS: Final = 1
+# What `sources.reads` is of a log of which rows are lost: it is to be read again.
+LOST: Final = 0
 
 WORD: Final = pa.dictionary(pa.int32(), pa.string())
 TIME: Final = pa.timestamp("us")
@@ -171,7 +173,7 @@ TABLES: Final[dict[str, dict[str, Column]]] = {
         "runs": _whole("the runs in it"),
         "lines": _whole("its lines"),
         "dialects": Column(type=COUNTS, text="its lines with a record, by dialect"),
-        "reason": _text("why it could not be read"),
+        "reason": _text("why it could not be read, or what of it is lost"),
         "deleted": _time("when it was found to be gone (UTC); its rows are kept"),
         "state": _text("where a log that grows is read on from, as JSON"),
     },

@@ -9,27 +9,36 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import fsspec
-import fsspec.utils
 
 from fitlog.errors import ArchiveError
 from fitlog.extras import install
 from fitlog.run.durable import DRAFT, sync_file, sync_folder
 
+# What a draft has behind the name that it will have.
+_DRAFT_ENDING: Final = re.compile(rf"\.[0-9a-f]{{12}}{re.escape(DRAFT)}\Z")
+# What file systems call the time of the last change.
+_CHANGED: Final = ("mtime", "LastModified", "last_modified", "modified", "updated", "created")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A file: its path below the root, its bytes, and when it was changed (seconds since 1970)."""
+    """A file: its path below the root, its bytes, and when it was changed (seconds since 1970).
+
+    `modified` is None where the store does not tell it.
+    """
 
     path: str
     size: int
-    modified: float
+    modified: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,7 @@ class Store:
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
-        return fsspec.utils.get_protocol(self.url) in ("file", "local")
+        return is_local(self.fs)
 
     def read(self, path: str) -> bytes:
         """The content of a file.
@@ -93,16 +102,18 @@ class Store:
         Raises:
             ArchiveError: it cannot be looked through.
         """
+        # fsspec takes a folder of this machine that cannot be listed for an empty one, unless told.
+        strictly = {"on_error": "raise"} if self.is_local else {}
         with refusals(self.url):
             self.fs.invalidate_cache()
             try:
-                found = self.fs.find(self._full(folder), detail=True)
+                found = self.fs.find(self._full(folder), detail=True, **strictly)
             except FileNotFoundError:
                 return []
             first = len(self.root.rstrip("/")) + 1
             return sorted(
                 (
-                    Stored(path=path[first:], size=int(info["size"]), modified=_modified(info))
+                    Stored(path=path[first:], size=int(info["size"]), modified=changed_at(info))
                     for path, info in found.items()
                     if info["type"] == "file"
                 ),
@@ -139,7 +150,7 @@ class Store:
     @contextlib.contextmanager
     def _draft(self, path: str, content: bytes) -> Iterator[tuple[Path, Path]]:
         target = Path(self._full(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         # Two processes may write the same part at once, each its own draft.
         draft = target.with_name(f"{target.name}.{uuid.uuid4().hex[:12]}{DRAFT}")
         try:
@@ -182,15 +193,46 @@ def open_url(url: str) -> tuple[Any, str]:
 
 def address_of(fs: Any, path: str) -> str:
     """How a file of a file system is called: a path where it is local, else a URL."""
-    if "file" in _protocols(fs):
+    if is_local(fs):
         return path
     address: str = fs.unstrip_protocol(path)
     return address
 
 
+def is_local(fs: Any) -> bool:
+    """Whether a file system is that of this machine."""
+    return "file" in _protocols(fs)
+
+
 def is_url(text: str) -> bool:
     """Whether a text is a URL, not a path."""
     return "://" in text
+
+
+def finished(path: str) -> str:
+    """The path that a draft is to have; that of any other file as it is."""
+    return _DRAFT_ENDING.sub("", path)
+
+
+def changed_at(info: Mapping[str, Any]) -> float | None:
+    """When a file was changed that a file system tells of, in seconds since 1970.
+
+    None where it does not say so, or not in a form that is known.
+    """
+    told: Any = next((info[name] for name in _CHANGED if info.get(name)), None)
+    try:
+        if isinstance(told, str):
+            told = datetime.fromisoformat(told)
+        return told.timestamp() if isinstance(told, datetime) else float(told)
+    except (TypeError, ValueError):
+        return None
+
+
+def version_of(info: Mapping[str, Any]) -> str:
+    """What a file system calls the state of a file's content, else when it was changed."""
+    names = ("ETag", "etag", "generation", "Last-Modified")
+    told = next((info[name] for name in names if info.get(name)), None)
+    return str(told or changed_at(info) or "")
 
 
 @contextlib.contextmanager
@@ -218,11 +260,22 @@ _STORES: Final = frozenset(
 )
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder, and those above it, and bring their names to the disk.
+
+    Raises:
+        ArchiveError: something else has the name.
+    """
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise ArchiveError(f"{folder} is no folder") from None
+    sync_folder(folder.parent)
+
+
 def _protocols(fs: Any) -> tuple[str, ...]:
     protocol = fs.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
-
-
-def _modified(info: dict[str, Any]) -> float:
-    when: Any = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
-    return float(when.timestamp() if hasattr(when, "timestamp") else when)

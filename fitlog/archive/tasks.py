@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Final, cast
 
 import numpy as np
@@ -18,13 +18,13 @@ from fitlog.archive.earlier import parts_before, rows_before
 from fitlog.archive.gathering import Gathering
 from fitlog.archive.growing import GrowingLog, Stand, can_be_resumed, is_still
 from fitlog.archive.manifest import UNKNOWN, Group, Part
-from fitlog.archive.opening import Named, open_all
+from fitlog.archive.opening import ClosedLogError, Named, open_all, read_beside
 from fitlog.archive.parts import PartWriter, write_group
 from fitlog.archive.rows import line_tables, printed, words
 from fitlog.archive.runrows import moment_of
 from fitlog.archive.schema import READS, TABLES, schema_of
-from fitlog.archive.store import Store, open_store, open_url
-from fitlog.errors import LogError
+from fitlog.archive.store import Store, open_store
+from fitlog.errors import DamagedPartError, LogError
 from fitlog.reading import read_parts
 from fitlog.run_folder import SCHEMA as RECORD_SCHEMA
 from fitlog.streams import no_records
@@ -75,10 +75,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of a task: its groups, and the logs whose content the archive has already."""
+    """What became of a task: its groups, and the logs that are not in them.
+
+    The archive has the content of the `same` ones already; the `closed` ones, each with the reason,
+    cannot be opened or read just now: what the archive has of them stays.
+    """
 
     groups: tuple[Group, ...]
     same: tuple[Log, ...]
+    closed: tuple[tuple[str, str], ...]
 
 
 def read_task(task: Task) -> Done:
@@ -87,7 +92,12 @@ def read_task(task: Task) -> Done:
     Raises:
         ArchiveError: the archive cannot be written.
     """
-    return _Reading(open_store(task.archive), task.logs).read()
+    store = open_store(task.archive)
+    try:
+        return _Reading(store, task.logs).read()
+    except DamagedPartError:  # of what the archive has of a log that has grown: it is read whole
+        logs = (replace(log, digest="", stand=None, group=None) for log in task.logs)
+        return _Reading(store, tuple(logs)).read()
 
 
 class _Reading:
@@ -97,6 +107,7 @@ class _Reading:
         self._store, self._logs = store, {log.file: log for log in logs}
         self._reasons: dict[str, str] = {}
         self._same: list[Log] = []
+        self._closed: list[tuple[str, str]] = []
         self._stands: dict[str, str] = {}
         self._read_until: dict[str, int] = {}
         # Of each table the last line that is in parts which stay as they are.
@@ -113,6 +124,17 @@ class _Reading:
     def read(self) -> Done:
         """Read and write them all."""
         self._read_records()
+        groups: tuple[Group, ...] = ()
+        try:
+            groups = self._groups()
+        except ClosedLogError as error:  # a large log, which is alone
+            self._note_closed(error)
+        finally:
+            for named in self._opened:
+                named.file.close()
+        return Done(groups=groups, same=tuple(self._same), closed=tuple(self._closed))
+
+    def _groups(self) -> tuple[Group, ...]:
         columns, waiting = Columns(), []
         for columns in self._read():
             self._gathering.add(columns)
@@ -126,8 +148,7 @@ class _Reading:
         self._keep({"unparsed": pa.concat_tables(waiting), **last} if waiting else last, columns)
         if self._logs:
             self._keep({"sources": self._source_rows(columns)}, columns)
-        groups = tuple(self._write(month) for month in sorted(self._sources))
-        return Done(groups=groups, same=tuple(self._same))
+        return tuple(self._write(month) for month in sorted(self._sources))
 
     def _read(self) -> Iterator[Columns]:
         """What is read, about a megabyte at a time."""
@@ -138,17 +159,21 @@ class _Reading:
                 yield from self._read_growing(named)
                 return
         yield from read_parts([cast("IO[bytes]", named) for named in opened], refused=self._refuse)
+        for named in opened:
+            named.read_rest()
 
     def _read_growing(self, named: Named) -> Iterator[Columns]:
         log, codes = self._logs[named.name], dict[str, int]()
-        is_known = log.group and log.stand and is_still(named.file, log.stand)
-        stand = log.stand if is_known else None
+        size = log.until or log.size
+        # Of a log without dates the record may tell another month now.
+        month = month_of(None, self._records.get(log.file, {}))
+        is_here = log.group is not None and month in (UNKNOWN, log.group.month)
+        stand = log.stand if is_here and log.stand and is_still(named.file, log.stand) else None
         try:
-            growing = _growing(log, named, stand, codes)
+            growing = GrowingLog(named, size=size, start=stand, codes=codes)
         except ValueError:  # no memory of this parser's: it is read whole
-            stand, growing = None, _growing(log, named, None, codes)
+            stand, growing = None, GrowingLog(named, size=size, start=None, codes=codes)
         if stand and log.group:
-            named.digest_from(log.digest)
             yield from self._rows_before(log.group, log.file, stand.lines, codes)
         try:
             yield from growing
@@ -191,8 +216,8 @@ class _Reading:
         """The logs, open, without those that the archive has already."""
         small = {file for file, log in self._logs.items() if log.size <= LARGE_BYTES}
         for file, opened in open_all(list(self._logs), small):
-            if isinstance(opened, str):
-                self._reasons[file] = opened
+            if isinstance(opened, ClosedLogError):
+                self._note_closed(opened)
             elif self._is_known(opened):
                 self._same.append(self._logs.pop(file))
             else:
@@ -208,18 +233,25 @@ class _Reading:
 
     def _read_records(self) -> None:
         """The run.json beside the logs; one that is damaged is as good as none."""
-        for log in self._logs.values():
-            if not log.record:
-                continue
-            fs, path = open_url(log.record)
+        for log in [log for log in self._logs.values() if log.record]:
             try:
-                record = json.loads(fs.cat_file(path))
-            except (OSError, ValueError, RecursionError):
+                record = json.loads(read_beside(log.record, log.file) or b"null")
+            except ClosedLogError as error:
+                self._note_closed(error)
+                continue
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict) and record.get("schema") == RECORD_SCHEMA:
                 self._records[log.file] = record
 
+    def _note_closed(self, error: ClosedLogError) -> None:
+        file = str(error.path)
+        self._closed.append((printed(file), _without_place(error, file)))
+        del self._logs[file]
+
     def _refuse(self, file: str, error: LogError) -> None:
+        if isinstance(error, ClosedLogError):
+            raise error
         self._reasons[file] = _without_place(error, file)
 
     def _note_recordless(self, columns: Columns) -> None:
@@ -265,7 +297,7 @@ class _Reading:
     def _month(self, number: int, columns: Columns) -> str:
         if number not in self._months:
             date = self._gathering.date_of(number)
-            # One that could not be opened is not among the files, and has no rows.
+            # One of which nothing could be read is not among the files, and has no rows.
             file = columns.files[number] if number < len(columns.files) else ""
             self._months[number] = month_of(date, self._records.get(file, {}))
         return self._months[number]
@@ -282,7 +314,6 @@ class _Reading:
         names = list(columns.files)
         rows: dict[str, list[Any]] = {name: [] for name in TABLES["sources"]}
         for log in self._logs.values():
-            named = opened.get(log.file)
             if log.file not in names:
                 names.append(log.file)
             row = {
@@ -292,7 +323,7 @@ class _Reading:
                 "size": self._read_until.get(log.file, log.size),
                 "version": log.version,
                 "record": log.record_version,
-                "digest": named.finish() if named else "",
+                "digest": opened[log.file].digest.hexdigest(),
                 "reads": READS,
                 "runs": runs.get(log.file, 0),
                 "lines": lines.get(log.file, 0),
@@ -319,12 +350,6 @@ class _Reading:
             self._write_part(month, name)
         tables = {"sources": self._sources[month]}
         return write_group(self._store, month, tables, before=self._written.get(month))
-
-
-def _growing(log: Log, named: Named, stand: Stand | None, codes: dict[str, int]) -> GrowingLog:
-    text = cast("IO[bytes]", named)
-    size = log.until or log.size
-    return GrowingLog(log.file, text, named.file, size=size, start=stand, codes=codes)
 
 
 def month_of(date: int | None, record: Mapping[str, Any]) -> str:

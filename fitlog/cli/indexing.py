@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,7 +11,7 @@ from fitlog.choices import ArchiveEngine
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
-    from fitlog.archive.indexing import Indexed
+    from fitlog.archive.indexing import Damage, Indexed
 
 _MOST_SHOWN: Final = 20
 
@@ -72,18 +73,39 @@ def index(
 def _tell(indexed: Indexed, output: str) -> None:
     from fitlog.printable import printable
 
+    ask = f"fitlog query {shlex.quote(output)} --ask unread"
+
+    for source in indexed.absent:
+        typer.echo(
+            f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
+        )
+    for damage in indexed.damaged:
+        typer.echo(f"fitlog: {printable(output)}: {_told_of(damage)}", err=True)
     for file, reason in indexed.refused[:_MOST_SHOWN]:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
     if more > 0:
-        typer.echo(f"fitlog: and {more:,} more; all are in the table sources", err=True)
+        typer.echo(f"fitlog: and {more:,} more: {printable(ask)}", err=True)
     told = [
-        f"read {indexed.read:,} logs ({indexed.size / 1e6:,.1f} MB)",
+        f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
         *([f"{indexed.gone:,} gone"] if indexed.gone else []),
         *([f"{len(indexed.refused):,} not to be read"] if indexed.refused else []),
     ]
+    if indexed.refused_before:
+        told.append(f"{indexed.refused_before:,} not to be read, as before ({printable(ask)})")
+    typer.echo("; ".join(told))
     typer.echo(
-        f"{'; '.join(told)}\n{printable(output)}: {indexed.runs:,} runs of {indexed.logs:,} logs,"
-        f" {indexed.archive_size / 1e6:,.1f} MB"
+        f"{printable(output)}: {indexed.runs:,} run{'s' * (indexed.runs != 1)} of"
+        f" {indexed.logs:,} log{'s' * (indexed.logs != 1)}, {indexed.archive_size / 1e6:,.1f} MB"
     )
+
+
+def _told_of(damage: Damage) -> str:
+    again = damage.logs - damage.lost - damage.unnamed
+    told = [f"{again:,} of its {damage.logs:,} logs read again"]
+    if damage.lost:
+        told.append(f"{damage.lost:,} not, and rows of them are lost")
+    if damage.unnamed:
+        told.append(f"{damage.unnamed:,} if they are there, for which they were is not known")
+    return f"the part {damage.part} was missing or damaged: {'; '.join(told)}"

@@ -62,7 +62,7 @@ def make_curves(
     curves: list[Curve] = []
     for i, (name, tables, batch_size) in enumerate(_single_logs(every)):
         runs = sorted({run for table in tables[:3] for run in table["run"].unique()})
-        first = min(_epochs(tables[0], tables[1]), default=0)
+        first = min(named_epochs(tables[0], tables[1]), default=0)
         for run in runs:
             label = _name(name) if labels is None else printable(labels[i])
             label += f" (run {run})" if len(runs) > 1 else ""
@@ -86,7 +86,7 @@ def make_curves(
     return curves
 
 
-def _epochs(*tables: pd.DataFrame) -> set[int]:
+def named_epochs(*tables: pd.DataFrame) -> set[int]:
     """Every epoch that one of them names."""
     return {int(epoch) for table in tables for epoch in table["epoch"].dropna().unique()}
 

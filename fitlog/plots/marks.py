@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.plots.curves import Curve
+from fitlog.plots.curves import Curve, named_epochs
 from fitlog.plots.places import Places, numbers
 from fitlog.plots.themes import theme_of
 
@@ -97,12 +97,13 @@ def _mark_restarts(axes: Axes, curves: Sequence[Curve], places: Places) -> None:
         if not before or not len(at := _course(curve, places)[1]):
             continue
         begin = float(np.nanmin(at))
+        epoch = min(named_epochs(curve.speed, curve.metrics), default=curve.first_epoch)
         axes.plot(
             [begin], [0.0], marker=10, color=theme.color(curve.number), markersize=8,
             transform=axes.get_xaxis_transform(), clip_on=False, linestyle="none",
         )  # fmt: skip
         axes.annotate(
-            "resumed" if curve.speed["epoch"].min() > curve.first_epoch else "restarted",
+            "resumed" if epoch > curve.first_epoch else "restarted",
             (begin, 0.0), xycoords=axes.get_xaxis_transform(), xytext=(7, 3),
             textcoords="offset points", fontsize=8.5, color=theme.color(curve.number),
         )  # fmt: skip

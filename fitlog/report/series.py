@@ -250,7 +250,9 @@ def _shortened(
 
 
 def _whole(number: Any) -> int | None:
-    return None if number != number or number is None else int(number)
+    import pandas as pd
+
+    return None if pd.isna(number) else int(number)
 
 
 def _plain(value: Any) -> float | None:
