@@ -173,6 +173,9 @@ def test_a_file_is_whole_or_not_there(form: str, tmp_path: Path) -> None:
             written(late, form, old)
     with pytest.raises(OutputError, match="cannot write"):
         written("SELECT 1", form, tmp_path / "nowhere" / "out.csv")
+    for folder in (Path(), Path("/"), tmp_path):
+        with pytest.raises(OutputError, match="it is a folder"):
+            written("SELECT 1", form, folder)
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
     assert old.read_text() == "as it was"

@@ -170,6 +170,8 @@ def _print(result: Result, form: str) -> bool:
 
 
 def _into(path: Path, write: Callable[[Path], object]) -> bool:
+    if path.is_dir():  # also of an empty name
+        raise OutputError(f"cannot write {path}: it is a folder")
     try:
         write_whole(path, write)
     except OSError as error:
