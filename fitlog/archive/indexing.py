@@ -126,9 +126,9 @@ def _index(
     found = find_all(sources, ledger.known)
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
-    ledger.mend()
     before = ledger.known
-    first = plan = make_plan(found, ledger)
+    ledger.mend()
+    plan = make_plan(found, ledger)
     changed = {printed(log.file): log for log in plan.changed}
     work = _Work(
         store=store,
@@ -139,7 +139,8 @@ def _index(
         total=_whole_size(plan.changed),
     )
     now = datetime.now(UTC).replace(tzinfo=None)
-    ledger.mark({file: {"deleted": now} for file in plan.gone})
+    gone = plan.gone
+    ledger.mark({file: {"deleted": now} for file in gone})
     # A piece of each of the very large ones; logs of a part that turned out to be damaged.
     while work.read(plan.changed):
         ledger.rebase()
@@ -147,27 +148,31 @@ def _index(
         changed = {printed(log.file): log for log in plan.changed} | changed
     if ledger.manifest.number > work.first:
         work.tidy()
-    whole = replace(first, changed=tuple(changed.values()))
-    return _what_became(found, whole, work, before, ledger)
+    return _what_became(found, changed, gone, work, before, ledger)
 
 
 def _what_became(
-    found: Found, plan: Plan, work: _Work, before: Mapping[str, Any], ledger: Ledger
+    found: Found,
+    changed: Mapping[str, Log],
+    gone: Sequence[str],
+    work: _Work,
+    before: Mapping[str, Any],
+    ledger: Ledger,
 ) -> Indexed:
-    """It is counted; the archive knew the logs of `before`, and `plan` is what was to be done."""
+    """What became of all logs is counted; `before` is what the archive knew of them."""
     reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
     reasons.update(work.closed)
-    tried = {printed(log.file): log for log in plan.changed if printed(log.file) not in work.same}
+    tried = {file: log for file, log in changed.items() if file not in work.same}
     read = [log for file, log in tried.items() if file not in reasons]
-    runs = (before[file]["runs"] for file in work.anew - work.closed.keys())
-    earlier = [count for count in runs if count]
+    anew = (work.anew - work.closed.keys()) & before.keys()
+    earlier = [before[file]["runs"] for file in anew if before[file]["runs"]]
     refused = tuple((file, reasons[file]) for file in tried if file in reasons)
     refused_before = sum(file in reasons and file not in tried for file in found.logs)
     return Indexed(
         read=len(read),
         size=_whole_size(read),
         unchanged=len(found.logs) - len(tried) - refused_before,
-        gone=len(plan.gone),
+        gone=len(gone),
         anew=len(earlier),
         earlier_runs=sum(earlier),
         absent=found.absent,

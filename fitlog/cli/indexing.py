@@ -74,7 +74,6 @@ def _tell(indexed: Indexed, output: str) -> None:
     from fitlog.printable import printable
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
-
     for source in indexed.absent:
         typer.echo(
             f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
@@ -85,7 +84,10 @@ def _tell(indexed: Indexed, output: str) -> None:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
     if more > 0:
-        typer.echo(f"fitlog: and {more:,} more: {printable(ask)}", err=True)
+        typer.echo(
+            f"fitlog: and {more:,} more; to list those that could be opened: {printable(ask)}",
+            err=True,
+        )
     told = [
         f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
@@ -102,6 +104,11 @@ def _tell(indexed: Indexed, output: str) -> None:
     )
 
 
+def _written_anew(indexed: Indexed) -> str:
+    of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
+    return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
+
+
 def _told_of(damage: Damage) -> str:
     again = damage.logs - damage.lost - damage.unnamed
     told = [f"{again:,} of its {damage.logs:,} logs read again"]
@@ -110,8 +117,3 @@ def _told_of(damage: Damage) -> str:
     if damage.unnamed:
         told.append(f"{damage.unnamed:,} if they are there, for which they were is not known")
     return f"the part {damage.part} was missing or damaged: {'; '.join(told)}"
-
-
-def _written_anew(indexed: Indexed) -> str:
-    of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
-    return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
