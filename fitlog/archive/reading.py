@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
-from fitlog.archive.parts import read_parts, reading_parts
+from fitlog.archive.parts import read_table, reading_parts
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store
 from fitlog.errors import ArchiveError
@@ -64,7 +64,7 @@ class Archive:
         Raises:
             ArchiveError: a part is missing or damaged.
         """
-        return read_parts(self.store, name, self.manifest.groups if groups is None else groups)
+        return read_table(self.store, name, self.manifest.groups if groups is None else groups)
 
     def groups_of(self, run_ids: Sequence[str]) -> list[Group]:
         """The groups that hold these runs: nothing else need be read for them.
@@ -74,7 +74,7 @@ class Archive:
         """
         if not self._homes:
             for number, group in enumerate(self.manifest.groups):
-                runs = read_parts(self.store, "runs", [group], columns=["run_id"])
+                runs = read_table(self.store, "runs", [group], columns=["run_id"])
                 self._homes.update(dict.fromkeys(runs["run_id"].to_pylist(), number))
         numbers = {self._homes[run_id] for run_id in run_ids if run_id in self._homes}
         return [self.manifest.groups[number] for number in sorted(numbers)]
