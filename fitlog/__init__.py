@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fitlog.archiving import index_logs, open_archive
     from fitlog.comparing import compare
     from fitlog.comparison import Comparison
     from fitlog.errors import (
@@ -60,7 +61,9 @@ _HOMES = {
     "compare": "fitlog.comparing",
     "fit": "fitlog.run.instrument",
     "follow_log": "fitlog.follow",
+    "index_logs": "fitlog.archiving",
     "instrument": "fitlog.run.instrument",
+    "open_archive": "fitlog.archiving",
     "plot_overview": "fitlog.plots.overview",
     "read_log": "fitlog.tables",
     "read_logs": "fitlog.tables",
@@ -90,7 +93,9 @@ __all__ = [
     "compare",
     "fit",
     "follow_log",
+    "index_logs",
     "instrument",
+    "open_archive",
     "plot_overview",
     "read_log",
     "read_logs",

@@ -49,12 +49,12 @@ def test_csv_is_read_back_the_same(tmp_path: Path) -> None:
     assert rows == [
         {
             "run": "0", "pace": "0.30000000000000004", "text": 'a, "b"', "total": "1",
-            "started": "2026-11-25 10:00:00.500000", "best": '[["accuracy", 0.5]]',
+            "started": "2026-11-25 10:00:00.500000", "best": '{"accuracy": 0.5}',
             "list": "[1, null]", "is_first": "True",
         },
         {
             "run": "1", "pace": "nan", "text": "", "total": "1",
-            "started": "2026-11-25 10:00:00.500000", "best": '[["accuracy", 0.5]]',
+            "started": "2026-11-25 10:00:00.500000", "best": '{"accuracy": 0.5}',
             "list": "[1, null]", "is_first": "False",
         },
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def test_json_keeps_numbers_and_what_is_missing(tmp_path: Path) -> None:
     first, second = json.loads((tmp_path / "out.json").read_text())
     assert first == {
         "run": 0, "pace": 0.30000000000000004, "text": 'a, "b"', "total": 1,
-        "started": "2026-11-25 10:00:00.500000", "best": [["accuracy", 0.5]], "list": [1, None],
+        "started": "2026-11-25 10:00:00.500000", "best": {"accuracy": 0.5}, "list": [1, None],
         "is_first": True,
     }  # fmt: skip
     assert (second["pace"], second["text"]) == ("nan", None)
@@ -173,6 +173,9 @@ def test_a_file_is_whole_or_not_there(form: str, tmp_path: Path) -> None:
             written(late, form, old)
     with pytest.raises(OutputError, match="cannot write"):
         written("SELECT 1", form, tmp_path / "nowhere" / "out.csv")
+    for folder in (Path(), Path("/"), tmp_path):
+        with pytest.raises(OutputError, match="it is a folder"):
+            written("SELECT 1", form, folder)
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
     assert old.read_text() == "as it was"

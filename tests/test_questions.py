@@ -157,10 +157,16 @@ def test_what_may_still_go_on_is_not_counted_as_dead(tables: dict[str, Any]) -> 
         run("undated", 1, 1.0, status="cut", ended=None),
         run("recorded", 1, 1.0, status="cut", ended=None, record_status="running"),
         run("killed", 1, 1.0, status="cut", ended=None, record_status="running"),
+        run("between-epochs", 1, 1.0, ended=None, record_status="running"),
+        run("killed-between", 1, 1.0, ended=None, record_status="running"),
+        run("begun-again", 1, 1.0, status="restarted", ended=now - hour, record_status="running"),
         run("stopped", 1, 1.0, status="cut", ended=now - hour, record_status="stopped"),
         run("done", 1, 1.0, ended=now - hour),
     ]
-    changed = {"undated": hour, "recorded": 2 * hour, "killed": days}
+    changed = {
+        "undated": hour, "recorded": 2 * hour, "killed": days, "between-epochs": 3 * hour,
+        "killed-between": days,
+    }  # fmt: skip
     sources = [
         {"file": f"/{name}.log", "version": str(int((moment - ago).timestamp() * 1e9))}
         for name, ago in changed.items()
@@ -172,14 +178,17 @@ def test_what_may_still_go_on_is_not_counted_as_dead(tables: dict[str, Any]) -> 
     }
 
     running = ask(given, "running")
-    died = [row["run_id"] for row in ask(given, "died")]
+    died = {row["run_id"]: row["status"] for row in ask(given, "died")}
 
     assert [(row["run_id"], round(row["silent_hours"])) for row in running] == [
-        ("dated", 1), ("recorded", 2)
+        ("dated", 1), ("recorded", 2), ("between-epochs", 3)
     ]  # fmt: skip
-    assert sorted(died) == ["ahead", "killed", "silent", "stopped", "undated"]
+    assert died == {
+        "ahead": "cut", "killed": "cut", "silent": "cut", "stopped": "stopped",
+        "undated": "cut", "begun-again": "restarted", "killed-between": "silent",
+    }  # fmt: skip
     for name in ("hosts", "settings", "months"):
-        assert [row["died"] for row in ask(given, name)] == [5], name
+        assert [row["died"] for row in ask(given, name)] == [7], name
 
 
 def test_the_slowest_machines_by_like_runs(tables: dict[str, Any]) -> None:
@@ -256,6 +265,7 @@ def test_what_was_tried_how_long_it_took_and_how_much(tables: dict[str, Any]) ->
         ("mlp", 2, 1, 900.0)
     ]
     assert some(epochs, "epochs", "median_seconds", "slow_seconds") == [(3, 12.0, 28.2)]
+    assert left_out(tables, "epochs") == {"without a timed epoch": 7}
     assert some(months, "month", "runs", "hours", "hosts", "died") == [
         ("2026-05", 2, 4.0, 2, 1),
         ("2026-06", 1, 2.0, 1, 1),

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fitlog.archive.parts import read_parts
+from fitlog.archive.parts import read_table
 
 if TYPE_CHECKING:
     from fitlog.archive.reading import Archive
@@ -28,12 +28,12 @@ def in_order(archive: Archive, run_ids: Collection[str]) -> dict[str, datetime |
         ArchiveError: a part is missing or damaged.
     """
     groups = archive.groups_of(list(run_ids))
-    sources = read_parts(archive.store, "sources", groups, columns=["file", "version"])
+    sources = read_table(archive.store, "sources", groups, columns=["file", "version"])
     versions = {row["file"]: row["version"] for row in sources.to_pylist()}
     columns = ["run_id", "file", "run", "started"]
     rows = {
         row["run_id"]: row
-        for row in read_parts(archive.store, "runs", groups, columns=columns).to_pylist()
+        for row in read_table(archive.store, "runs", groups, columns=columns).to_pylist()
     }
 
     def place(run_id: str) -> tuple[Any, ...]:

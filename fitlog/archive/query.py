@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
 from fitlog.errors import QueryError
 from fitlog.extras import install
+from fitlog.options import positive
 
 T = TypeVar("T")
 
@@ -123,13 +124,22 @@ def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SEC
         QueryError: as `query`; also where the engine does not hear that it is to stop.
     """
     sql = f"SELECT run_id FROM {filtered(where)} ORDER BY started NULLS FIRST, file, run"
-
-    def ask() -> list[str]:
-        with query(tables, sql, seconds=seconds) as result:
-            return [str(run_id) for batch in result for run_id in batch["run_id"].to_pylist()]
-
     with _naming(where), bounded_memory(MEMORY_BYTES):
-        return _in_time(ask, seconds)
+        runs = _whole(tables, sql, seconds=seconds, memory=MEMORY_BYTES)
+    return [str(run_id) for run_id in runs["run_id"].to_pylist()]
+
+
+def fetch(
+    tables: Mapping[str, Any], sql: str, *, seconds: float = SECONDS, memory: int = MEMORY_BYTES
+) -> Any:
+    """The whole result of a query as an Arrow table, in time; errors name no command's options.
+
+    Raises:
+        QueryError: as `query`. SettingError: there is no time.
+    """
+    positive("seconds", seconds)
+    with _naming(None):
+        return _whole(tables, sql, seconds=seconds, memory=memory)
 
 
 def check_condition(tables: Mapping[str, Any], where: str, *, seconds: float = SECONDS) -> None:
@@ -165,6 +175,16 @@ def _naming(where: str | None) -> Iterator[None]:
     except QueryError as error:
         told = _OPTION.sub("", str(error))
         raise QueryError(told if where is None else f"--where {where!r}: {told}") from None
+
+
+def _whole(tables: Mapping[str, Any], sql: str, *, seconds: float, memory: int) -> Any:
+    import pyarrow as pa
+
+    def ask() -> Any:
+        with query(tables, sql, seconds=seconds, memory=memory) as result:
+            return pa.Table.from_batches(list(result), result.schema)
+
+    return _in_time(ask, seconds)
 
 
 def _in_time(ask: Callable[[], T], seconds: float) -> T:

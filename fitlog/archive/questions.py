@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fitlog.archive.query import filtered
+from fitlog.archive.schema import LOST
 from fitlog.errors import QueryError
 
 _KIND: Final = (
@@ -23,7 +24,8 @@ SELECT chosen.*,
   coalesce(ended, CASE record_status WHEN 'running'
     THEN make_timestamp(try_cast(version AS BIGINT) // 1000) END) AS heard,
   epoch(make_timestamp(epoch_us(now())) - heard) / 3600 AS silent_hours,
-  status = 'cut' AND coalesce(record_status, 'running') = 'running'
+  CASE record_status WHEN 'running' THEN status IN ('cut', 'finished')
+    ELSE record_status IS NULL AND status = 'cut' END
     AND coalesce(abs(silent_hours) < 24, false) AS is_running,
   (status <> 'finished' OR coalesce(record_status, 'finished') <> 'finished')
     AND NOT is_running AS is_dead
@@ -84,7 +86,7 @@ QUESTIONS: Final = (
     ),
     _question(
         "regressions",
-        "runs slower by 5 % than the median of up to ten like them before, the latest first",
+        "runs slower by 5 % than the median of three to ten like them before, the latest first",
         """
         WITH like_runs AS (
         SELECT *, median(pace) OVER earlier AS before, count(*) OVER earlier AS earlier_runs
@@ -129,8 +131,10 @@ QUESTIONS: Final = (
         "died",
         "runs that did not finish, the latest first: how far they came and what ended them",
         f"""
-        SELECT started, coalesce(record_status, status) AS status, network, batch_size, host,
-          last_epoch, num_epochs, error, file, run_id
+        SELECT started,
+          coalesce(nullif(record_status, 'running'), nullif(status, 'finished'), 'silent')
+          AS status,
+          network, batch_size, host, last_epoch, num_epochs, error, file, run_id
         FROM {_FATES}
         WHERE is_dead
         ORDER BY started DESC NULLS LAST, file, run
@@ -205,6 +209,11 @@ QUESTIONS: Final = (
         GROUP BY network, batch_size
         ORDER BY network, batch_size
         """,
+        {
+            "without a timed epoch": (
+                "run_id IN (SELECT e.run_id FROM main.epochs AS e WHERE e.time_cost IS NOT NULL)"
+            )
+        },
     ),
     _question(
         "diverged",
@@ -220,7 +229,7 @@ QUESTIONS: Final = (
     ),
     _question(
         "noisy",
-        "runs whose own pace is known worst: the width of its 95 % interval",
+        "the 50 runs whose own pace is known worst: the width of its 95 % interval",
         """
         SELECT started, network, batch_size, host, windows,
           round(pace, 1) AS samples_per_sec,
@@ -247,10 +256,10 @@ QUESTIONS: Final = (
     _question(
         "unread",
         "logs that could not be read, and why",
-        """
+        f"""
         SELECT file, size, reason
         FROM sources
-        WHERE reason IS NOT NULL AND deleted IS NULL
+        WHERE reason IS NOT NULL AND (deleted IS NULL OR reads = {LOST})
         ORDER BY file
         """,
     ),

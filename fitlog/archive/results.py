@@ -85,7 +85,9 @@ class _Rows:
 
 
 def _values(column: Any, name: str) -> list[Any]:
-    """Python's values."""
+    """Python's values, with maps as dicts."""
+    import pyarrow.types as types
+
     try:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError):
@@ -93,6 +95,10 @@ def _values(column: Any, name: str) -> list[Any]:
             f"{name} holds a time that is infinite, far away or of nanoseconds: ask for"
             f" {name}::VARCHAR"
         ) from None
+    if types.is_map(column.type):
+        return [
+            pairs if pairs is None else {str(key): one for key, one in pairs} for pairs in values
+        ]
     return values
 
 
@@ -164,6 +170,8 @@ def _print(result: Result, form: str) -> bool:
 
 
 def _into(path: Path, write: Callable[[Path], object]) -> bool:
+    if path.is_dir():  # also of an empty name
+        raise OutputError(f"cannot write {path}: it is a folder")
     try:
         write_whole(path, write)
     except OSError as error:
@@ -204,7 +212,7 @@ def _plain(value: Any) -> Any:
         return int(value) if value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):  # a map is a list of pairs
+    if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
