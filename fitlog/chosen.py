@@ -7,8 +7,9 @@ imported where none is named.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from fitlog.errors import LogError, QueryError, SettingError
 
 if TYPE_CHECKING:
+    from fitlog.archive.reading import Archive
     from fitlog.archive.store import Store
     from fitlog.ledger import Ledger
     from fitlog.sources import Source
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 # More are hardly meant, and each is held in memory.
 MOST_RUNS: Final = 1_000
+# Of runs whose begin nothing tells, see `fitlog.archive.order`.
+ORDER_OF_UNDATED: Final = (
+    "in the order of their files' last changes, where these are known, and of their names"
+)
+_MANIFEST: Final = re.compile(r"[0-9]{8}\.json")
 
 
 def is_archive(source: object) -> bool:
@@ -30,7 +37,23 @@ def is_archive(source: object) -> bool:
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if not isinstance(name, str):
         return False
-    return "://" in name or os.path.isdir(os.path.join(name, "manifests"))  # noqa: PTH112, PTH118
+    if "://" in name:
+        return True
+    try:
+        found = os.listdir(os.path.join(name, "manifests"))  # noqa: PTH118, PTH208
+    except (OSError, ValueError):  # no such folder, or no name that one could have
+        return False
+    return any(map(_MANIFEST.fullmatch, found))
+
+
+def archive_told(name: object) -> str:
+    """What is said of a folder that is an archive where a log is wanted; else nothing."""
+    if "://" in str(name) or not is_archive(name):
+        return ""
+    return (
+        "is an archive, not a log: plot, compare, check, report and history add take it, and query"
+        " asks it; in Python, fitlog.chosen.choose_runs gives its runs"
+    )
 
 
 def choose_runs(
@@ -39,12 +62,14 @@ def choose_runs(
     *,
     others: Sequence[object] = (),
     most: int = MOST_RUNS,
+    option: str = "--where",
 ) -> list[Source | RunLog]:
     """The sources, with an archive's runs in its place: those of which `where` is true, if given.
 
     `where` is a condition of SQL on the archive's table `runs`; the runs come in the order of their
-    begin. What is no archive stays as it is named. `others` are named beside the sources, and may
-    be the archives that the condition is for.
+    begin, as far as that is known. What is no archive stays as it is named. `others` are named
+    beside the sources, and may be the archives that the condition is for; `option` is how the
+    condition is given.
 
     Raises:
         SettingError: a condition without an archive, or more than `most` runs.
@@ -52,11 +77,11 @@ def choose_runs(
             is true of no run.
     """
     if where is not None and not any(map(is_archive, [*sources, *others])):
-        raise SettingError("--where chooses runs of an archive, and none is named")
+        raise SettingError(f"{option} chooses runs of an archive, and none is named")
     chosen: list[Source | RunLog] = []
     for source in sources:
         if is_archive(source):
-            chosen += _runs_of(str(source), where, most)
+            chosen += _runs_of(str(source), where, most, option)
         else:
             chosen.append(source)
     return chosen
@@ -64,7 +89,7 @@ def choose_runs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """What is judged, and by what."""
+    """What is judged or compared, and by what."""
 
     candidates: list[Source | RunLog]
     baseline: list[Source | RunLog]
@@ -76,26 +101,32 @@ def choose_sides(
     baseline: Sequence[Source | RunLog],
     history: str | os.PathLike[str] | None,
     where: str | None = None,
+    past_where: str | None = None,
     *,
     series: str | None = None,
     warm_up: int | None = None,
+    most: int = MOST_RUNS,
+    most_past: int = MOST_RUNS,
 ) -> Sides:
-    """Of all that is named for a judgement what it stands for.
+    """Of all that is named for a judgement or a comparison what it stands for.
 
-    `where` is for the archives among candidates and baseline; where there are none, for that of the
-    history.
+    `where` is for the archives among the candidates, `past_where` for those of baseline and
+    history; where no candidate is of an archive, so is `where`. `most` and `most_past` are how many
+    runs candidates and baseline may be.
 
     Raises:
         ArchiveError, QueryError, SettingError: as `choose_runs`.
     """
-    of_history = None if any(map(is_archive, [*candidates, *baseline])) else where
+    past, option = [*baseline, history], "--past-where"
+    if not any(map(is_archive, candidates)) and past_where is None:
+        where, past_where, option = None, where, "--where"
     return Sides(
-        candidates=choose_runs(candidates, where, others=[*baseline, history]),
-        baseline=choose_runs(baseline, where, others=[*candidates, history]),
+        candidates=choose_runs(candidates, where, most=most),
+        baseline=choose_runs(baseline, past_where, others=past, most=most_past, option=option),
         history=(
             None
             if history is None
-            else choose_history(history, of_history, series=series, warm_up=warm_up)
+            else choose_history(history, past_where, series=series, warm_up=warm_up)
         ),
     )
 
@@ -109,29 +140,44 @@ def choose_history(
 ) -> str | os.PathLike[str] | Ledger:
     """The ledger's path as it is named; of an archive a ledger of the runs that `where` chooses.
 
-    `series` and `warm_up` are those of the run that will be judged by them.
+    Of more than `MOST_RUNS` the newest are taken, which is said. `warm_up` is that of the run that
+    will be judged by them; runs of an archive are in no `series`.
 
     Raises:
-        ArchiveError, QueryError, SettingError: as `choose_runs`.
+        ArchiveError, QueryError: as `choose_runs`. SettingError: an archive, and a series.
     """
     if not is_archive(history):
         return history
+    if series is not None:
+        raise SettingError(
+            f"--series names runs of a ledger, and {history} is an archive: choose its runs by a"
+            " condition"
+        )
     from fitlog.ledger import Entry, Ledger
     from fitlog.past import make_entry
     from fitlog.readings import read_run
 
+    archive, started = _find_runs(str(history), where)
+    run_ids = list(started)[-MOST_RUNS:]
     entries: dict[str, Entry] = {}
     doubts = []
-    for run in _runs_of(str(history), where, MOST_RUNS):
+    if len(run_ids) < len(started):
+        doubts.append(f"of {len(started):,} runs of {history}, the newest {MOST_RUNS:,} are taken")
+    for run_id, run in zip(run_ids, archive.run_logs(run_ids), strict=True):
         try:
-            reading = read_run(run)
-            entry = make_entry(reading, added=datetime.now(UTC), series=series, warm_up=warm_up)
+            entry = make_entry(read_run(run), added=datetime.now(UTC), warm_up=warm_up)
         except LogError as error:  # a run that says nothing
             doubts.append(f"left out: {error}")
         else:
-            entries.setdefault(entry.id, entry)
+            began = started[run_id]
+            start = entry.start or (began.isoformat(timespec="seconds") if began else "")
+            entries.setdefault(entry.id, replace(entry, start=start, added=""))
     return Ledger(
-        name=str(history), entries=tuple(entries.values()), acceptances=(), doubts=tuple(doubts)
+        name=str(history),
+        entries=tuple(entries.values()),
+        acceptances=(),
+        doubts=tuple(doubts),
+        is_archive=True,
     )
 
 
@@ -145,10 +191,21 @@ def require_outside(target: Path, store: Store) -> None:
         raise SettingError(f"{target} lies in the archive itself: name a file elsewhere")
 
 
-def _runs_of(url: str, where: str | None, most: int) -> list[RunLog]:
+def _runs_of(url: str, where: str | None, most: int, option: str) -> list[RunLog]:
+    archive, started = _find_runs(url, where)
+    if len(started) > most:
+        raise SettingError(
+            f"{url}: {len(started):,} runs, and {most:,} at most can be taken: choose with {option}"
+        )
+    return archive.run_logs(list(started))
+
+
+def _find_runs(url: str, where: str | None) -> tuple[Archive, dict[str, datetime | None]]:
+    """The archive, and its runs of which `where` is true, as `in_order` gives them."""
     from fitlog.archive import require_packages
 
     require_packages()
+    from fitlog.archive.order import in_order
     from fitlog.archive.query import select
     from fitlog.archive.reading import open_archive
 
@@ -157,8 +214,4 @@ def _runs_of(url: str, where: str | None, most: int) -> list[RunLog]:
     if not run_ids:
         told = f" of which {where!r} is true" if where is not None else ""
         raise QueryError(f"{url} holds no run{told}")
-    if len(run_ids) > most:
-        raise SettingError(
-            f"{url}: {len(run_ids):,} runs, and {most:,} at most can be taken: choose with --where"
-        )
-    return archive.run_logs(run_ids)
+    return archive, in_order(archive, run_ids)

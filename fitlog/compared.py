@@ -133,7 +133,9 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _place_of(source: Source | RunLog) -> Path | None:
-    """The file that a log is; what lies beside it is the run's, too."""
+    """The file that a log is; what lies beside it is the run's, too, but for one of an archive."""
+    if isinstance(source, RunLog) and source.record is not None:
+        return None
     path = source.name if isinstance(source, RunLog) else source
     if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-":
         return None

@@ -132,6 +132,8 @@ def _in_order(
 def _is_same(one: Source | RunLog, other: Source | RunLog) -> bool:
     if one is other:
         return True
+    if isinstance(one, RunLog) and isinstance(other, RunLog):  # of an archive, or read by somebody
+        return one.name == other.name and one.record is not None and other.record is not None
     if not isinstance(one, (str, os.PathLike)) or not isinstance(other, (str, os.PathLike)):
         return False
     if "-" in (os.fspath(one), os.fspath(other)):

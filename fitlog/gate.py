@@ -7,13 +7,14 @@ explains the procedure to a sceptic.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fitlog.chosen import ORDER_OF_UNDATED
 from fitlog.errors import BaselineError, SettingError
 from fitlog.fingerprint import BARE, MAY_DIFFER, Fingerprint, differences, fingerprint_of
-from fitlog.judge import Rules, judge, judge_history
+from fitlog.judge import MIN_HISTORY, Rules, judge, judge_history
 from fitlog.ledger import Ledger, read_ledger
 from fitlog.measures import PACE, find_measure
 from fitlog.paces import JudgedRun, judged_run
@@ -90,10 +91,11 @@ def check(
     def judged(runs: Sequence[_Read]) -> list[JudgedRun]:
         return [judged_run(reading, measure, warm_up=warm_up) for reading, _ in runs]
 
-    new, old = [read(source) for source in candidates], [read(source) for source in baseline]
-    _require_other_runs(new, old)
+    new, old, doubts = _each_once(map(read, candidates), map(read, baseline))
+    if baseline and not old:
+        raise BaselineError("the baseline holds no run but the candidates: nothing to compare with")
     judged_new, judged_old = judged(new), judged(old)
-    doubts = _require_alike([*new, *old], ignore)
+    doubts += _require_alike([*new, *old], ignore)
     if ledger is None:
         judgement = judge(judged_new, judged_old, rules, processors=new[0][1].processors)
         return replace(judgement, reasons=(*judgement.reasons, *doubts))
@@ -103,6 +105,12 @@ def check(
     else:
         judgement = judge_history(judged_new, past, rules)
     doubts += _about_ledger(ledger, new)
+    undated = sum(not date for date in past.dates)
+    if undated and len(past.dates) >= MIN_HISTORY:
+        doubts.append(
+            f"when {undated} of the {len(past.dates)} comparable runs of {ledger.name} began is not"
+            f" told by their logs: they are taken {ORDER_OF_UNDATED}"
+        )
     return replace(judgement, reasons=(*judgement.reasons, *doubts))
 
 
@@ -153,23 +161,35 @@ def _check_settings(
         raise SettingError(f"warm_up {warm_up} is out of range: must be 0 or more")
 
 
-def _require_other_runs(candidates: Sequence[_Read], baseline: Sequence[_Read]) -> None:
-    """A copy of a log is no run of its own."""
+def _each_once(
+    candidates: Iterable[_Read], baseline: Iterable[_Read]
+) -> tuple[list[_Read], list[_Read], list[str]]:
+    """The runs of each side, and what was left out: a copy of a log is no run of its own.
+
+    What is named twice is an error; of what an archive holds, copies are left out.
+    """
     seen: dict[str, tuple[str, bool]] = {}
+    sides: tuple[list[_Read], list[_Read]] = [], []
+    doubts = []
     for is_baseline, runs in ((False, candidates), (True, baseline)):
-        for reading, _ in runs:
+        for reading, print_ in runs:
             # Other runs may well agree in a metric, not in each time.
-            if not (reading.windows or reading.time_costs):
-                continue
-            run = run_id(reading)
-            if run not in seen:
+            run = run_id(reading) if reading.windows or reading.time_costs else ""
+            if not run or run not in seen:
+                sides[is_baseline].append((reading, print_))
                 seen[run] = reading.name, is_baseline
                 continue
             name, side = seen[run]
             same = f"{name} and {reading.name} are one and the same run"
-            if side != is_baseline:
+            if reading.record is not None and side != is_baseline:
+                doubts.append(f"{reading.name} is a candidate, and is left out of the baseline")
+            elif reading.record is not None:
+                doubts.append(f"{same}, which is counted once")
+            elif side != is_baseline:
                 raise BaselineError(f"{same}: it is both candidate and baseline")
-            raise SettingError(f"{same}, which counts once")
+            else:
+                raise SettingError(f"{same}, which counts once")
+    return *sides, doubts
 
 
 def _require_other_logs(

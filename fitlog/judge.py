@@ -176,7 +176,8 @@ def judge_history(candidates: Sequence[JudgedRun], past: Past, rules: Rules) -> 
     """
     _require_one_epoch([*candidates, *past.runs])
     if len(past.runs) < MIN_HISTORY:
-        few = f"{past.name} holds {len(past.runs)} comparable runs: from {MIN_HISTORY} on, history"
+        runs = f"{len(past.runs)} comparable run{'s' * (len(past.runs) != 1)}"
+        few = f"{past.name} holds {runs}: from {MIN_HISTORY} on, history"
         judgement = judge(candidates, past.runs, rules, processors=past.processors)
         told = f"{few} tells by how much runs differ"
         return replace(judgement, reasons=(*judgement.reasons, told))

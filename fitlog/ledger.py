@@ -11,11 +11,12 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.chosen import is_archive
 from fitlog.errors import BaselineError
 from fitlog.run.durable import sync_folder, write_whole
 from fitlog.stats import Pace
@@ -51,7 +52,7 @@ class Entry:
 
     @property
     def date(self) -> str:
-        """When it was run, or else added: to the minute."""
+        """When it was run, or else added: to the minute; empty where neither is known."""
         return (self.start or self.added)[:16].replace("T", " ")
 
 
@@ -70,17 +71,26 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What a ledger's file holds; `doubts` name the lines that could not be read."""
+    """What a ledger's file holds; `doubts` name the lines that could not be read.
+
+    Runs of an archive stand here as one, too, where `is_archive`: oldest first as far as that is
+    known, never added to anything, and known by their logs.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     acceptances: tuple[Acceptance, ...]
     doubts: tuple[str, ...]
+    is_archive: bool = False
 
     @property
     def unread(self) -> str:
         """The first of the doubts, for the end of a message; empty where there is none."""
         return f" ({self.doubts[0]})" if self.doubts else ""
+
+    def name_of(self, entry: Entry) -> str:
+        """What a run of it is called in messages."""
+        return entry.log if self.is_archive else f"run {entry.id}"
 
     def find(self, run: str) -> Entry:
         """The run whose id begins so.
@@ -117,25 +127,33 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     return _parse(name, text)
 
 
-def add_entries(path: str | os.PathLike[str], entries: Sequence[Entry]) -> None:
-    """Append runs; a ledger that is missing is made.
+def add_entries(
+    path: str | os.PathLike[str], entries: Sequence[Entry], *, skip: Collection[str] = ()
+) -> list[Entry]:
+    """Append runs, and give those that were; a ledger that is missing is made.
+
+    Those whose id is in `skip` are passed over where they are there already.
 
     Raises:
-        BaselineError: one of them is there already. OSError: the file cannot be written.
+        BaselineError: another is there already. OSError: the file cannot be written.
     """
+    added: list[Entry] = []
 
-    def refuse_known(ledger: Ledger) -> None:
+    def choose_new(ledger: Ledger) -> list[Document]:
         known = {entry.id: entry for entry in ledger.entries}
         for entry in entries:
-            if entry.id in known:
+            if entry.id not in known:
+                added.append(entry)
+                known[entry.id] = entry
+            elif entry.id not in skip:
                 there = known[entry.id]
                 raise BaselineError(
                     f"{entry.log} is in {ledger.name} already: run {entry.id}, added {there.added}"
                 )
-            known[entry.id] = entry
+        return [{"schema": SCHEMA, "kind": "run", **asdict(entry)} for entry in added]
 
-    documents = [{"schema": SCHEMA, "kind": "run", **asdict(entry)} for entry in entries]
-    _append(Path(path), documents, refuse_known)
+    _append(Path(path), choose_new)
+    return added
 
 
 def accept(path: str | os.PathLike[str], acceptance: Acceptance) -> None:
@@ -146,10 +164,11 @@ def accept(path: str | os.PathLike[str], acceptance: Acceptance) -> None:
     """
     document = {"schema": SCHEMA, "kind": "accept", **asdict(acceptance)}
 
-    def require_run(ledger: Ledger) -> None:
+    def of_known(ledger: Ledger) -> list[Document]:
         ledger.find(acceptance.run)
+        return [document]
 
-    _append(Path(path), [document], require_run)
+    _append(Path(path), of_known)
 
 
 def prune(path: str | os.PathLike[str], choose: Callable[[Ledger], Sequence[Entry]]) -> list[Entry]:
@@ -185,14 +204,16 @@ def pace_of(document: Document) -> Pace:
     return Pace(**document)
 
 
-def _append(path: Path, documents: Sequence[Document], allow: Callable[[Ledger], None]) -> None:
-    """Append lines if `allow` does not object to what is there: all of them, or none."""
+def _append(path: Path, choose: Callable[[Ledger], Sequence[Document]]) -> None:
+    """Append the lines that `choose` gives, seeing what is there: all of them, or none."""
     with _locked(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as file:
         text = _read_all(file)
-        allow(_parse(str(path), text))
+        documents = choose(_parse(str(path), text))
         lines = [json.dumps(document, ensure_ascii=False) for document in documents]
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-        if text and not text.endswith(b"\n"):  # a line that was cut short stays a line of its own
+        if (
+            data and text and not text.endswith(b"\n")
+        ):  # a line that was cut short stays a line of its own
             data = b"\n" + data
         try:
             while data:
@@ -205,9 +226,19 @@ def _append(path: Path, documents: Sequence[Document], allow: Callable[[Ledger],
 
 @contextlib.contextmanager
 def _locked(path: Path, flags: int) -> Iterator[int]:
-    """The file, open, and nobody else's until the end; readers share it among each other."""
+    """The file, open, and nobody else's until the end; readers share it among each other.
+
+    Raises:
+        BaselineError: it is an archive. OSError: it cannot be opened.
+    """
     import fcntl
 
+    if is_archive(path):
+        raise BaselineError(
+            f"{path} is an archive, not a ledger: check and report take it as --history, and"
+            " history add takes its runs into a ledger; in Python, fitlog.chosen.choose_history"
+            " makes one of it"
+        )
     kind = fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX
     while True:
         file = os.open(path, flags, 0o666)

@@ -102,8 +102,9 @@ def select_past(
     others = [entry for entry in ledger.entries if entry.id not in own]
     if not others:
         only = " but the candidate itself" if ledger.entries else ""
+        what = "archive" if ledger.is_archive else "ledger"
         raise BaselineError(
-            f"the ledger {ledger.name} holds no run{only}: nothing to compare with{ledger.unread}"
+            f"the {what} {ledger.name} holds no run{only}: nothing to compare with{ledger.unread}"
         )
     alike = [entry for entry in others if not differences(print_.fields, entry.like, ignore=ignore)]
     if not alike:
@@ -112,16 +113,21 @@ def select_past(
         )
         told = "; ".join(differences(print_.fields, nearest.like, ignore=ignore))
         raise BaselineError(
-            f"no run in {ledger.name} is like {reading.name}: {told} (run {nearest.id});"
+            f"no run in {ledger.name} is like {reading.name}: {told} ({ledger.name_of(nearest)});"
             " --ignore NAME compares in spite of it"
         )
     for earlier, later in pairwise(alike):
         apart = differences(earlier.like, later.like, ignore=ignore)
         if apart:
+            remedy = (
+                "choose them by a condition (--past-where)"
+                if ledger.is_archive
+                else "add runs with --series NAME, or with the run.json beside the log"
+            )
             raise BaselineError(
                 f"{ledger.name} holds runs of several kinds that {reading.name} cannot be told"
-                f" from: between {earlier.id} and {later.id}, {'; '.join(apart)}; add runs with"
-                " --series NAME, or with the run.json beside the log"
+                f" from: between {ledger.name_of(earlier)} and {ledger.name_of(later)},"
+                f" {'; '.join(apart)}; {remedy}"
             )
     measured = [entry for entry in alike if measure.name in entry.measures]
     if not measured:
@@ -139,7 +145,7 @@ def past_of(
     places = {entry.id: number for number, entry in enumerate(entries)}
     return Past(
         name=ledger.name,
-        runs=[_judged(entry, measure) for entry in entries],
+        runs=[_judged(entry, measure, ledger.name_of(entry)) for entry in entries],
         accepted=[places[a.run] for a in ledger.acceptances if a.run in places],
         dates=[entry.date for entry in entries],
         processors=processors,
@@ -188,9 +194,8 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _judged(entry: Entry, measure: Measure) -> JudgedRun:
+def _judged(entry: Entry, measure: Measure, name: str) -> JudgedRun:
     document = entry.measures[measure.name]
-    name = f"run {entry.id}"
     if "pace" not in document:
         value = document["value"]
         if value <= 0:

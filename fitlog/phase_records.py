@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.chosen import is_archive
 from fitlog.errors import LogError, NoRecordsError
 from fitlog.run.phase_recorder import PHASES
 from fitlog.run_folder import PHASE_FILE, RUN_LOG
@@ -64,6 +65,8 @@ def find_phase_file(path: str | os.PathLike[str]) -> Path:
         LogError: there is none.
     """
     place = Path(path)
+    if "://" not in str(path) and is_archive(path):
+        raise LogError("is an archive, which keeps no phases", path=name_of(path))
     if place.is_dir():
         file = place / PHASE_FILE
         reason = f"is a folder without a {PHASE_FILE}"

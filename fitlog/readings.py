@@ -41,7 +41,7 @@ class Reading:
     for names such as 'validation-accuracy'. `frequent` is the commonest number of batches of a
     window. `runs` are those the log holds, `start` is the time of the first window, by the writer's
     clock, or empty, `folder` is the run's where `fitlog run` made one. `record` is its `run.json`
-    as an archive has it, see `RunLog`.
+    as an archive has it, see `RunLog`: such a run is known by the archive alone, and has no folder.
     """
 
     name: str
@@ -97,6 +97,7 @@ def read_run(source: Source | RunLog) -> Reading:
     choice = choose_run({(speed.node, speed.run) for speed in rows.speeds}, rows.places)
     here = choice.node, choice.run
     speeds = [speed for speed in rows.speeds if (speed.node, speed.run) == here]
+    record = source.record if isinstance(source, RunLog) else None
     metrics: dict[str, dict[int, float]] = {}
     for value in rows.values:
         if (value.node, value.run) == here:
@@ -110,9 +111,9 @@ def read_run(source: Source | RunLog) -> Reading:
         hparams=rows.hparams,
         runs=choice.run + 1,
         start=_start_of(speeds),
-        folder=_folder_of(rows.name),
+        folder=_folder_of(rows.name) if record is None else None,
         doubts=(*rows.doubts, *choice.notes),
-        record=source.record if isinstance(source, RunLog) else None,
+        record=record,
     )
 
 

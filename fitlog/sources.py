@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeVar, cast
 
+from fitlog.chosen import archive_told
 from fitlog.errors import LogError
 from fitlog.extras import install
 
@@ -75,7 +76,7 @@ def find_logs(sources: Sequence[Source | Read]) -> list[Source | Read]:
         places = glob.glob(name, recursive=True) if is_glob else _files_below(name)  # noqa: PTH207
         logs = sorted(place for place in places if os.path.isfile(place))  # noqa: PTH113  # as above
         if not logs:
-            reason = "is a folder without a log (*.log, *.txt, *.out)"
+            reason = archive_told(name) or "is a folder without a log (*.log, *.txt, *.out)"
             if is_glob:
                 below = f", but folders: say {name.rstrip('/')}/*.log" if places else ""
                 reason = f"matches no file{below}"
@@ -240,7 +241,8 @@ def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
     try:
         return Path(path).open("rb")
     except OSError as error:
-        raise LogError(f"cannot be opened: {_reason(error)}", path=name_of(path)) from None
+        reason = archive_told(path) or f"cannot be opened: {_reason(error)}"
+        raise LogError(reason, path=name_of(path)) from None
     except ValueError as error:  # a NUL in the name
         raise LogError(f"cannot be opened: {error}", path=name_of(path)) from None
 

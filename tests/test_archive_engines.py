@@ -204,3 +204,11 @@ def spawned(pid: int | None = None) -> list[int]:
             if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child.pid)
     return sorted(found)
+
+
+@pytest.mark.usefixtures("many_tasks")
+def test_workers_that_write_elsewhere_are_told(tmp_path: Path) -> None:
+    write_logs(tmp_path / "logs", 4)
+
+    with pytest.raises(ArchiveError, match="what the workers have written is not there"):
+        index([str(tmp_path / "logs")], "memory://elsewhere", engine=Processes(2))

@@ -141,7 +141,7 @@ class Server(SimpleHTTPRequestHandler):
         if self.tells or keyword not in {"Content-Length", "Last-Modified"}:
             super().send_header(keyword, value)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
 

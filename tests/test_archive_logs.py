@@ -262,3 +262,36 @@ def test_a_log_that_is_back_as_it_was_is_not_read_again(tmp_path: Path) -> None:
 
     assert (gone.gone, back.read, back.unchanged) == (1, 0, 2)
     assert logged(tmp_path / "archive") == logged(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("is_large", [True, False])
+def test_what_is_lost_of_logs_that_are_written_anew_is_told(
+    is_large: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if is_large:
+        request.getfixturevalue("large")
+    names = ("grown", "truncated", "nightly", "touched", "recorded", "bad")
+    logs = {name: write_log(tmp_path / "logs" / name / "run.log", epochs=4) for name in names}
+    index_again(tmp_path)
+    grow(logs["grown"], epochs=6)
+    write_log(logs["truncated"], epochs=3)
+    write_log(logs["nightly"], epochs=5, seed=1)
+    os.utime(logs["touched"], (1, 1))
+    logs["recorded"].with_name("run.json").write_text('{"schema": 1}')
+    logs["bad"].write_bytes(bytes(range(256)) * 10)
+    again, once_more = index_again(tmp_path), index_again(tmp_path)
+
+    assert (again.read, again.unchanged, len(again.refused)) == (4, 1, 1)
+    assert (again.anew, again.earlier_runs) == (3, 3)
+    assert (once_more.anew, once_more.unchanged, once_more.refused_before) == (0, 5, 1)
+
+
+def test_the_summary_of_a_log_that_is_written_anew(tmp_path: Path, fitlog: Fitlog) -> None:
+    log = write_log(tmp_path / "logs" / "nightly.log")
+    fitlog("index", "logs", "-o", "archive")
+    write_log(log, seed=1)
+    done = fitlog("index", "logs", "-o", "archive")
+
+    assert done.stdout.splitlines()[0] == (
+        "read 1 log (0.0 MB); 0 as they were; 1 written anew (1 earlier run is replaced)"
+    )

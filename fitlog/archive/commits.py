@@ -3,9 +3,9 @@
 The manifest of the next number is created exclusively. Where another indexer was faster, its state
 is read, and ours is laid over it: of a log that the other has read meanwhile, ours is dropped.
 
-A group that cannot be read whole, and must be, is mended: it is what can be read of it from then
-on, and its logs are to be read again. That is part of the archive before anything is read, so that
-it is known whatever stops an indexer, and of logs that are gone for ever.
+A group that must be read whole, and cannot be, is mended: from then on it is what can be read of
+it, and its logs are to be read again. That is committed before they are: it is known whatever stops
+an indexer, and of logs that are gone for good.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from fitlog.archive.manifest import Group
-from fitlog.archive.parts import read_parts, write_group, write_part
+from fitlog.archive.parts import read_table, write_group, write_part
 from fitlog.archive.schema import LOST, TABLES, schema_of
 from fitlog.archive.store import Store, open_store
 from fitlog.errors import DamagedPartError
@@ -52,7 +52,7 @@ def sources_of(store: Store, group: Group) -> list[dict[str, Any]]:
     Raises:
         DamagedPartError: a part is missing or damaged. ArchiveError: the store cannot be used.
     """
-    rows: list[dict[str, Any]] = read_parts(store, "sources", [group]).to_pylist()
+    rows: list[dict[str, Any]] = read_table(store, "sources", [group]).to_pylist()
     return rows
 
 
@@ -65,7 +65,7 @@ def without(store: Store, group: Group, files: Collection[str]) -> Group | None:
     unwanted = set(files)
     tables: dict[str, Any] = {}
     for table in group.parts:
-        rows = read_parts(store, table, [group])
+        rows = read_table(store, table, [group])
         file = rows["file"].combine_chunks()
         kept = np.array([name not in unwanted for name in file.dictionary.to_pylist()], dtype=bool)
         tables[table] = _fresh(table, rows.filter(pa.array(kept[file.indices.to_numpy()])))
@@ -96,7 +96,7 @@ def mend(store: Store, group: Group) -> Mended:
     damaged: list[str] = []
     for table in group.parts:
         try:
-            tables[table] = read_parts(store, table, [group])
+            tables[table] = read_table(store, table, [group])
         except DamagedPartError as error:
             damaged.append(error.part)
     if damaged:
@@ -137,7 +137,7 @@ def merge(task: Merge) -> Group | None:
     store = open_store(task.archive)
     try:
         tables = {
-            table: _fresh(table, read_parts(store, table, task.groups))
+            table: _fresh(table, read_table(store, table, task.groups))
             for table in TABLES
             if any(table in group.parts for group in task.groups)
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,12 @@ from fitlog.archive.engines import Engine, Here
 from fitlog.archive.finding import Found, find_all
 from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.growing import stand_of
+from fitlog.archive.manifest import Group
 from fitlog.archive.rows import printed
 from fitlog.archive.schema import LOST, READS
 from fitlog.archive.store import Store, is_url, open_store
 from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
-from fitlog.errors import LogError
+from fitlog.errors import ArchiveError, LogError
 
 # A task has so many logs and bytes at least, unless it has the most of either.
 TASK_LOGS: Final = 50
@@ -73,14 +74,17 @@ class Indexed:
 
     Of the logs that were found, some were `read` (these have `size` bytes), some are `unchanged`,
     and some could not be read, by name and reason: now, or before and are unchanged since. Others
-    are `gone`, and some sources are `absent`, with all their logs. The archive has so many `logs`
-    and `runs` now.
+    are `gone`, and some of those read were written `anew`: the `earlier_runs` are no longer
+    in them, nor in the archive. Some sources are `absent`, with all their logs. The archive has so
+    many `logs` and `runs` now.
     """
 
     read: int
     size: int
     unchanged: int
     gone: int
+    anew: int
+    earlier_runs: int
     absent: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
     refused_before: int
@@ -122,8 +126,9 @@ def _index(
     found = find_all(sources, ledger.known)
     if not found.logs and not any(map(found.covers, ledger.known)):
         raise LogError("no log (*.log, *.txt, *.out) in " + ", ".join(sources))
+    before = ledger.known
     ledger.mend()
-    first = plan = make_plan(found, ledger)
+    plan = make_plan(found, ledger)
     changed = {printed(log.file): log for log in plan.changed}
     work = _Work(
         store=store,
@@ -134,7 +139,8 @@ def _index(
         total=_whole_size(plan.changed),
     )
     now = datetime.now(UTC).replace(tzinfo=None)
-    ledger.mark({file: {"deleted": now} for file in plan.gone})
+    gone = plan.gone
+    ledger.mark({file: {"deleted": now} for file in gone})
     # A piece of each of the very large ones; logs of a part that turned out to be damaged.
     while work.read(plan.changed):
         ledger.rebase()
@@ -142,17 +148,33 @@ def _index(
         changed = {printed(log.file): log for log in plan.changed} | changed
     if ledger.manifest.number > work.first:
         work.tidy()
+    return _what_became(found, changed, gone, work, before, ledger)
+
+
+def _what_became(
+    found: Found,
+    changed: Mapping[str, Log],
+    gone: Sequence[str],
+    work: _Work,
+    before: Mapping[str, Any],
+    ledger: Ledger,
+) -> Indexed:
+    """What became of all logs is counted; `before` is what the archive knew of them."""
     reasons = {file: row["reason"] for file, row in ledger.known.items() if row["reason"]}
     reasons.update(work.closed)
     tried = {file: log for file, log in changed.items() if file not in work.same}
     read = [log for file, log in tried.items() if file not in reasons]
+    anew = (work.anew - work.closed.keys()) & before.keys()
+    earlier = [before[file]["runs"] for file in anew if before[file]["runs"]]
     refused = tuple((file, reasons[file]) for file in tried if file in reasons)
     refused_before = sum(file in reasons and file not in tried for file in found.logs)
     return Indexed(
         read=len(read),
         size=_whole_size(read),
         unchanged=len(found.logs) - len(tried) - refused_before,
-        gone=len(first.gone),
+        gone=len(gone),
+        anew=len(earlier),
+        earlier_runs=sum(earlier),
         absent=found.absent,
         refused=refused,
         refused_before=refused_before,
@@ -180,7 +202,8 @@ def _damage(ledger: Ledger) -> Iterator[Damage]:
 class _Work:
     """Logs are read, and what is read is committed.
 
-    `same` are the names of those that need not be, `closed` those that cannot be, with the reason.
+    `same` are the names of those that need not be, `closed` those that cannot be, with the reason,
+    `anew` those that do not begin with what was read of them.
     """
 
     def __init__(
@@ -195,6 +218,8 @@ class _Work:
     ) -> None:
         self.same: set[str] = set()
         self.closed: dict[str, str] = {}
+        self.anew: set[str] = set()
+        self._is_shared = False
         self.first = ledger.manifest.number
         self._store, self._ledger, self._engine, self._clock = store, ledger, engine, clock
         self._progress, self._total, self._done = progress, total, 0
@@ -209,6 +234,7 @@ class _Work:
         last_commit = self._clock()
         self._report()
         for number, result in self._engine.run(read_task, tasks):
+            self._look_for(result.groups)
             self._ledger.add(result.groups)
             self._ledger.mark(
                 {
@@ -218,6 +244,7 @@ class _Work:
             )
             self.same.update(printed(log.file) for log in result.same)
             self.closed.update(result.closed)
+            self.anew.update(result.anew)
             self._done += sum(log.to_read for log in tasks[number].logs)
             self._report()
             if self._clock() - last_commit > _COMMIT_SECONDS:
@@ -225,6 +252,19 @@ class _Work:
                 last_commit = self._clock()
         self._ledger.commit()
         return any(log.until for log in logs) or len(self._ledger.mended) > mended
+
+    def _look_for(self, groups: Sequence[Group]) -> None:
+        """Whether the first thing that a worker has written is where this process looks for it."""
+        if self._is_shared or not groups:
+            return
+        try:
+            self._store.read(groups[0].name)
+        except FileNotFoundError:
+            raise ArchiveError(
+                f"{self._store.url}: what the workers have written is not there: is this place the"
+                " same one for all of them?"
+            ) from None
+        self._is_shared = True
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -263,12 +303,14 @@ def _is_as_it_was(log: Log, row: dict[str, Any]) -> bool:
 
 def _with_what_is_known(log: Log, row: dict[str, Any], ledger: Ledger) -> Log:
     """A changed log with what the archive has of it, where that saves reading it whole."""
-    if row["size"] == log.size and row["record"] == log.record_version:
-        return replace(log, digest=row["digest"])  # it may well be the same: its content tells
+    touched = (row["size"], row["record"]) == (log.size, log.record_version)
+    log = replace(log, digest=row["digest"], digested=row["size"], touched=touched)
+    if touched:  # it may well be the same: its content tells
+        return log
     stand = stand_of(row["state"]) if row["reason"] is None else None
     if stand is None or stand.offset > log.size:
         return log
-    return replace(log, digest=row["digest"], stand=stand, group=ledger.group_of(row["file"]))
+    return replace(log, stand=stand, group=ledger.group_of(row["file"]))
 
 
 def _piece(log: Log, row: dict[str, Any] | None) -> Log:

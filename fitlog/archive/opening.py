@@ -115,11 +115,12 @@ class Named(io.RawIOBase):
         self.file.seek(_block_of(offset))
         self.digest.update(self.file.read(offset % BLOCK_BYTES))
 
-    def digest_whole(self) -> str:
-        """The digest of all of it, before it is read: it is at its beginning again."""
-        digest = Digest()
-        while piece := self.file.read(_PIECE_BYTES):
+    def digest_of(self, size: int) -> str:
+        """The digest of so many bytes, before they are read: it is at its beginning again."""
+        digest, rest = Digest(), size
+        while piece := self.file.read(min(_PIECE_BYTES, rest)):
             digest.update(piece)
+            rest -= len(piece)
         self.file.seek(0)
         return digest.hexdigest()
 

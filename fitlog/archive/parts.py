@@ -125,7 +125,7 @@ def write_group(
     )
 
 
-def read_parts(
+def read_table(
     store: Store, table: str, groups: Iterable[Group], *, columns: Sequence[str] | None = None
 ) -> Any:
     """All rows of a table in some groups, in order; an empty Arrow table where there are none.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fitlog.archive.query import filtered
+from fitlog.archive.schema import LOST
 from fitlog.errors import QueryError
 
 _KIND: Final = (
@@ -255,10 +256,10 @@ QUESTIONS: Final = (
     _question(
         "unread",
         "logs that could not be read, and why",
-        """
+        f"""
         SELECT file, size, reason
         FROM sources
-        WHERE reason IS NOT NULL AND deleted IS NULL
+        WHERE reason IS NOT NULL AND (deleted IS NULL OR reads = {LOST})
         ORDER BY file
         """,
     ),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
-from fitlog.archive.parts import read_parts, reading_parts
+from fitlog.archive.parts import read_table, reading_parts
 from fitlog.archive.query import check_condition, fetch
 from fitlog.archive.questions import find_question, left_out_sql, sql_of
 from fitlog.archive.schema import TABLES, schema_of
@@ -117,7 +117,7 @@ class Archive:
             for group in groups
             for part in group.parts.get(name, ())
         ]
-        rows = read_parts(self.store, name, groups)
+        rows = read_table(self.store, name, groups)
         return rows.append_column("month", pa.chunked_array(months, pa.string()))
 
     def groups_of(self, run_ids: Sequence[str]) -> list[Group]:
@@ -128,7 +128,7 @@ class Archive:
         """
         if not self._homes:
             for number, group in enumerate(self.manifest.groups):
-                runs = read_parts(self.store, "runs", [group], columns=["run_id"])
+                runs = read_table(self.store, "runs", [group], columns=["run_id"])
                 self._homes.update(dict.fromkeys(runs["run_id"].to_pylist(), number))
         numbers = {self._homes[run_id] for run_id in run_ids if run_id in self._homes}
         return [self.manifest.groups[number] for number in sorted(numbers)]

@@ -32,6 +32,7 @@ from fitlog_parsers.columns import Columns
 
 # A log that is larger is not held in memory.
 LARGE_BYTES: Final = 4 << 20
+_MOST_BYTES: Final = 1 << 62
 # A table's rows are written as a part when they are so many.
 _PART_ROWS: Final = 1 << 20
 
@@ -42,10 +43,11 @@ class Log:
 
     `modified` is when it was changed (seconds since 1970). `record` is the path or URL of the
     run.json beside it, `record_version` its size and version; both are empty where there is none.
-    `digest` is that of the content which the archive has, empty for a new log: the same content is
-    not read again. A large log that has grown is read on from `stand`, and what the archive has of
-    it is in `group`. Of one that is very large, only what is before the byte `until` is read now,
-    if that is not 0: as if it were to grow.
+    `digest` is that of the `digested` bytes which the archive has, empty for a new log: if nothing
+    else has changed, as far as is told (`touched`), the same content is not read again. A large log
+    that has grown is read on from `stand`, and what the archive has of it is in `group`. Of one
+    that is very large, only what is before the byte `until` is read now, if that is not 0: as if it
+    were to grow.
     """
 
     file: str
@@ -55,6 +57,8 @@ class Log:
     record: str = ""
     record_version: str = ""
     digest: str = ""
+    digested: int = 0
+    touched: bool = False
     stand: Stand | None = None
     group: Group | None = None
     until: int = 0
@@ -78,12 +82,14 @@ class Done:
     """What became of a task: its groups, and the logs that are not in them.
 
     The archive has the content of the `same` ones already; the `closed` ones, each with the reason,
-    cannot be opened or read just now: what the archive has of them stays.
+    cannot be opened or read just now: what the archive has of them stays. Those written `anew` do
+    not begin with what the archive had of them.
     """
 
     groups: tuple[Group, ...]
     same: tuple[Log, ...]
     closed: tuple[tuple[str, str], ...]
+    anew: tuple[str, ...]
 
 
 def read_task(task: Task) -> Done:
@@ -108,6 +114,7 @@ class _Reading:
         self._reasons: dict[str, str] = {}
         self._same: list[Log] = []
         self._closed: list[tuple[str, str]] = []
+        self._anew: list[str] = []
         self._stands: dict[str, str] = {}
         self._read_until: dict[str, int] = {}
         # Of each table the last line that is in parts which stay as they are.
@@ -132,7 +139,12 @@ class _Reading:
         finally:
             for named in self._opened:
                 named.file.close()
-        return Done(groups=groups, same=tuple(self._same), closed=tuple(self._closed))
+        return Done(
+            groups=groups,
+            same=tuple(self._same),
+            closed=tuple(self._closed),
+            anew=tuple(self._anew),
+        )
 
     def _groups(self) -> tuple[Group, ...]:
         columns, waiting = Columns(), []
@@ -168,7 +180,10 @@ class _Reading:
         # Of a log without dates the record may tell another month now.
         month = month_of(None, self._records.get(log.file, {}))
         is_here = log.group is not None and month in (UNKNOWN, log.group.month)
-        stand = log.stand if is_here and log.stand and is_still(named.file, log.stand) else None
+        stand = log.stand if is_here else None
+        if stand and not is_still(named.file, stand):
+            self._anew.append(printed(log.file))
+            stand = None
         try:
             growing = GrowingLog(named, size=size, start=stand, codes=codes)
         except ValueError:  # no memory of this parser's: it is read whole
@@ -219,6 +234,7 @@ class _Reading:
             if isinstance(opened, ClosedLogError):
                 self._note_closed(opened)
             elif self._is_known(opened):
+                opened.file.close()
                 self._same.append(self._logs.pop(file))
             else:
                 self._opened.append(opened)
@@ -229,7 +245,13 @@ class _Reading:
     def _is_known(self, named: Named) -> bool:
         """Whether the archive has this very content; if not, it is at its beginning again."""
         log = self._logs[named.name]
-        return bool(log.digest) and log.stand is None and named.digest_whole() == log.digest
+        if not log.digest or (log.stand and log.size >= log.digested):
+            return False
+        # A server may not tell how much there is.
+        is_there = named.digest_of(log.digested or _MOST_BYTES) == log.digest
+        if not is_there and log.digested:
+            self._anew.append(printed(log.file))
+        return is_there and log.touched
 
     def _read_records(self) -> None:
         """The run.json beside the logs; one that is damaged is as good as none."""

@@ -57,6 +57,15 @@ Where = Annotated[
     typer.Option(metavar="CONDITION", help="Of an archive, which runs: \"network = 'lenet'\"."),
 ]
 
+PastWhere = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Of an archive as baseline or history, which runs."
+        "  [default: --where, if no candidate is of an archive]",
+    ),
+]
+
 DialectFile = Annotated[
     Path | None, typer.Option(help="A TOML file that describes one dialect more.")
 ]

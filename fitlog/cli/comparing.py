@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fitlog.choices import ComparisonFormat
-from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.cli.app import PastWhere, Where, require_one_stdin, require_other_file
 from fitlog.cli.completing import complete_metric
 from fitlog.endings import user_errors
 
@@ -45,6 +45,7 @@ def compare(
         typer.Option("--plot", help="Draw the runs over each other: .png, .svg or .pdf."),
     ] = None,
     where: Where = None,
+    past_where: PastWhere = None,
     form: Annotated[ComparisonFormat, typer.Option("--format")] = ComparisonFormat.TEXT,
 ) -> None:
     """Compare runs: settings, throughput, times, metrics, phases.
@@ -52,26 +53,21 @@ def compare(
     It judges nothing, and ends with 0 whatever differs; `fitlog check` is for that.
     """
     with user_errors():
-        from fitlog.chosen import choose_runs
+        from fitlog.chosen import choose_sides
         from fitlog.compare_formats import format_comparison
         from fitlog.comparing import MOST_COMPARED
         from fitlog.comparing import compare as compare_runs
         from fitlog.options import directions
         from fitlog.which_run import find_runs
 
-        named = [*logs, *([] if baseline is None else [baseline])]
-        require_one_stdin(logs if baseline in logs else named)
-        chosen = choose_runs(logs, where, most=MOST_COMPARED)
+        old = [] if baseline is None else [baseline]
+        require_one_stdin(logs if baseline in logs else [*logs, *old])
+        sides = choose_sides(logs, old, None, where, past_where, most=MOST_COMPARED, most_past=1)
         if picture is not None:
-            files = [
-                log
-                for log in find_runs([*chosen, *named[len(logs) :]])
-                if isinstance(log, (str, Path))
-            ]
-            require_other_file(picture, files)
+            require_other_file(picture, find_runs([*sides.candidates, *sides.baseline]))
         comparison = compare_runs(
-            *chosen,
-            baseline=baseline,
+            *sides.candidates,
+            baseline=sides.baseline[0] if sides.baseline else None,
             metric=metric,
             target=target,
             better=directions("--better", better or []),

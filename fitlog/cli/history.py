@@ -12,7 +12,7 @@ from fitlog.cli.completing import complete_measure
 from fitlog.endings import user_errors
 
 if TYPE_CHECKING:
-    from fitlog.ledger import Ledger
+    from fitlog.ledger import Entry, Ledger
 
 history = typer.Typer(
     help="Keep the runs that `fitlog check --history` judges by.",
@@ -50,32 +50,48 @@ def add(
     note: Annotated[str, typer.Option(help="Anything to be remembered of these runs.")] = "",
     where: Where = None,
 ) -> None:
-    """Add runs to the ledger, in the order given."""
+    """Add runs to the ledger, in the order given; of an archive those that are new."""
     with user_errors():
         from datetime import UTC, datetime
 
-        from fitlog.chosen import choose_runs
+        from fitlog.chosen import ORDER_OF_UNDATED, choose_runs
+        from fitlog.errors import LogError
         from fitlog.fingerprint import BARE
         from fitlog.ledger import add_entries, read_ledger
         from fitlog.options import number_of_windows
         from fitlog.past import make_entry
         from fitlog.printable import printable
         from fitlog.readings import read_run
+        from fitlog.tables import RunLog
         from fitlog.which_run import find_every_run
 
         require_one_stdin(logs)
-        entries = [
-            make_entry(
-                read_run(source),
-                added=datetime.now(UTC),
-                series=series,
-                warm_up=number_of_windows(warmup),
-                note=note,
-            )
-            for source in find_every_run(choose_runs(logs, where))
-        ]
-        add_entries(ledger, entries)
-        for entry in entries:
+        warm_up = number_of_windows(warmup)
+        entries: list[Entry] = []
+        archived: set[str] = set()
+        for source in find_every_run(choose_runs(logs, where)):
+            try:
+                entry = make_entry(
+                    read_run(source),
+                    added=datetime.now(UTC),
+                    series=series,
+                    warm_up=warm_up,
+                    note=note,
+                )
+            except LogError as error:
+                if not isinstance(source, RunLog):
+                    raise
+                typer.echo(f"fitlog: left out: {printable(str(error))}", err=True)
+                continue
+            entries.append(entry)
+            if isinstance(source, RunLog):
+                archived.add(entry.id)
+        added = add_entries(ledger, entries, skip=archived)
+        if known := len(entries) - len(added):
+            typer.echo(f"known already, or twice in the archive: {known}")
+        if undated := sum(not entry.start for entry in added if entry.id in archived):
+            typer.echo(f"fitlog: runs without a date: {undated}, {ORDER_OF_UNDATED}", err=True)
+        for entry in added:
             typer.echo(printable(f"added run {entry.id}: {entry.log}"))
             if "pace" not in entry.measures:
                 typer.echo("  it holds no speeds: only metrics and times can be judged by it")

@@ -74,7 +74,6 @@ def _tell(indexed: Indexed, output: str) -> None:
     from fitlog.printable import printable
 
     ask = f"fitlog query {shlex.quote(output)} --ask unread"
-
     for source in indexed.absent:
         typer.echo(
             f"fitlog: {printable(source)} is not there any more: its logs are gone", err=True
@@ -85,11 +84,15 @@ def _tell(indexed: Indexed, output: str) -> None:
         typer.echo(f"fitlog: {printable(file)}: {printable(reason)}", err=True)
     more = len(indexed.refused) - _MOST_SHOWN
     if more > 0:
-        typer.echo(f"fitlog: and {more:,} more: {printable(ask)}", err=True)
+        typer.echo(
+            f"fitlog: and {more:,} more; to list those that could be opened: {printable(ask)}",
+            err=True,
+        )
     told = [
         f"read {indexed.read:,} log{'s' * (indexed.read != 1)} ({indexed.size / 1e6:,.1f} MB)",
         f"{indexed.unchanged:,} as they were",
         *([f"{indexed.gone:,} gone"] if indexed.gone else []),
+        *([_written_anew(indexed)] if indexed.anew else []),
         *([f"{len(indexed.refused):,} not to be read"] if indexed.refused else []),
     ]
     if indexed.refused_before:
@@ -99,6 +102,11 @@ def _tell(indexed: Indexed, output: str) -> None:
         f"{printable(output)}: {indexed.runs:,} run{'s' * (indexed.runs != 1)} of"
         f" {indexed.logs:,} log{'s' * (indexed.logs != 1)}, {indexed.archive_size / 1e6:,.1f} MB"
     )
+
+
+def _written_anew(indexed: Indexed) -> str:
+    of_it = "run is" if indexed.earlier_runs == 1 else "runs are"
+    return f"{indexed.anew:,} written anew ({indexed.earlier_runs:,} earlier {of_it} replaced)"
 
 
 def _told_of(damage: Damage) -> str:

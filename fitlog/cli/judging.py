@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fitlog.choices import Undecided, VerdictFormat
-from fitlog.cli.app import Where, require_one_stdin
+from fitlog.cli.app import PastWhere, Where, require_one_stdin
 from fitlog.cli.completing import complete_measure
 from fitlog.cli.verdicts import errors_written, exit_code_of, write_judgement
 from fitlog.endings import user_errors
@@ -56,6 +56,7 @@ def check(
         typer.Option(metavar="NAME", help="Compare although this setting or part differs."),
     ] = None,
     where: Where = None,
+    past_where: PastWhere = None,
     inconclusive: Annotated[
         Undecided, typer.Option(help="'pass' makes an undecided check end with 0.")
     ] = Undecided.FAIL,
@@ -74,7 +75,13 @@ def check(
         require_one_stdin([*candidates, *(baseline or [])])
         warm_up = number_of_windows(warmup)
         sides = choose_sides(
-            candidates, baseline or [], history, where, series=series, warm_up=warm_up
+            candidates,
+            baseline or [],
+            history,
+            where,
+            past_where,
+            series=series,
+            warm_up=warm_up,
         )
         judgement = check_runs(
             sides.candidates,

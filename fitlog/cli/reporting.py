@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fitlog.cli.app import Where, require_one_stdin, require_other_file
+from fitlog.cli.app import PastWhere, Where, require_one_stdin, require_other_file
 from fitlog.endings import BAD_INPUT, user_errors
 
 
@@ -34,6 +34,7 @@ def report(
         typer.Option(metavar="NAME", help="Judge although this setting or part differs."),
     ] = None,
     where: Where = None,
+    past_where: PastWhere = None,
     title: Annotated[
         str | None, typer.Option(help="The page's title.  [default: the run's name]")
     ] = None,
@@ -54,7 +55,7 @@ def report(
         require_one_stdin([*logs, *old])
         if output.is_dir():
             raise OutputError(f"{output} is a folder: name a file with --output")
-        sides = choose_sides(logs, old, history, where)
+        sides = choose_sides(logs, old, history, where, past_where)
         ledger = [sides.history] if isinstance(sides.history, str) else []
         require_other_file(output, [*find_runs([*sides.candidates, *sides.baseline]), *ledger])
         contents = write_report(

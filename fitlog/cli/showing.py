@@ -122,6 +122,8 @@ def plot(
         if not terminal:
             require_other_file(target, files)
         figure = _draw(kind, files, view, metrics=metric or [], each=each, fit=fit, series=series)
+        if not each:
+            _say_too_many(logs, len(files))
         if terminal:
             _print_figure(figure)
             return
@@ -226,6 +228,20 @@ def _draw(
 
     logs = [read_one(source) for source in files]
     return draw_logs(kind, logs, view, metrics=metrics, each=each)
+
+
+def _say_too_many(named: Sequence[str], drawn: int) -> None:
+    """Of more runs over each other than a reader can tell apart."""
+    from fitlog.chosen import is_archive
+    from fitlog.comparing import MOST_COMPARED
+
+    if drawn > MOST_COMPARED:
+        remedy = "--where CONDITION draws some" if any(map(is_archive, named)) else "name fewer"
+        typer.echo(
+            f"fitlog: {drawn:,} logs or runs lie over each other, and {MOST_COMPARED} can be told"
+            f" apart: {remedy}",
+            err=True,
+        )
 
 
 def _measure(metrics: Sequence[str]) -> Measure:

@@ -50,7 +50,10 @@ def read_beside(log: RunLog, source: Source | RunLog, number: int) -> Beside:
     try:
         facts = read_facts(log)
     except TrainingError as error:
-        remedy = "put a whole one back, or move it away: the log is shown without it"
+        remedy = (
+            "put a whole one back, or move it away: the log is shown without it, and compared"
+            " without its phases"
+        )
         problems.append(Problem(text=str(error), remedy=remedy))
         comparable = dataclasses.replace(log, record={})
         facts = read_facts(comparable)
@@ -66,7 +69,9 @@ def read_beside(log: RunLog, source: Source | RunLog, number: int) -> Beside:
 
 
 def _read_phases(source: Source | RunLog, number: int) -> tuple[FitSums | None, Stack | None]:
-    """The last fit of the file beside a run's log, where there is one."""
+    """The last fit of the file beside a run's log, where there is one; an archive has none."""
+    if isinstance(source, RunLog) and source.record is not None:
+        return None, None
     place = source.name if isinstance(source, RunLog) else source
     if not isinstance(place, (str, os.PathLike)) or Path(place).name.split(".")[0] != "run":
         return None, None
