@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
+
+# What a query may take of time and memory, where nothing is said.
+QUERY_SECONDS: Final = 60.0
+QUERY_BYTES: Final = 1 << 30
 
 
 class Table(enum.StrEnum):

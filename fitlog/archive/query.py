@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from fitlog.archive.guard import GRACE_SECONDS, bounded_memory, took_too_long
+from fitlog.choices import QUERY_BYTES, QUERY_SECONDS
 from fitlog.errors import QueryError
 from fitlog.extras import install
 from fitlog.options import positive
 
 T = TypeVar("T")
 
-MEMORY_BYTES: Final = 1 << 30
-SECONDS: Final = 60.0
 
 _SETTINGS: Final = {
     "allow_community_extensions": "false",
@@ -81,8 +80,8 @@ def query(
     tables: Mapping[str, Any],
     sql: str,
     *,
-    seconds: float = SECONDS,
-    memory: int = MEMORY_BYTES,
+    seconds: float = QUERY_SECONDS,
+    memory: int = QUERY_BYTES,
 ) -> Iterator[Result]:
     """The result of one SELECT over these Arrow data sets.
 
@@ -117,20 +116,26 @@ def query(
         connection.close()
 
 
-def select(tables: Mapping[str, Any], where: str | None, *, seconds: float = SECONDS) -> list[str]:
+def select(
+    tables: Mapping[str, Any], where: str | None, *, seconds: float = QUERY_SECONDS
+) -> list[str]:
     """The ids of the runs that `where`, an SQL condition on the table `runs`, is true of; in time.
 
     Raises:
         QueryError: as `query`; also where the engine does not hear that it is to stop.
     """
     sql = f"SELECT run_id FROM {filtered(where)} ORDER BY started NULLS FIRST, file, run"
-    with _naming(where), bounded_memory(MEMORY_BYTES):
-        runs = _whole(tables, sql, seconds=seconds, memory=MEMORY_BYTES)
+    with _naming(where), bounded_memory(QUERY_BYTES):
+        runs = _whole(tables, sql, seconds=seconds, memory=QUERY_BYTES)
     return [str(run_id) for run_id in runs["run_id"].to_pylist()]
 
 
 def fetch(
-    tables: Mapping[str, Any], sql: str, *, seconds: float = SECONDS, memory: int = MEMORY_BYTES
+    tables: Mapping[str, Any],
+    sql: str,
+    *,
+    seconds: float = QUERY_SECONDS,
+    memory: int = QUERY_BYTES,
 ) -> Any:
     """The whole result of a query as an Arrow table, in time; errors name no command's options.
 
@@ -142,7 +147,9 @@ def fetch(
         return _whole(tables, sql, seconds=seconds, memory=memory)
 
 
-def check_condition(tables: Mapping[str, Any], where: str, *, seconds: float = SECONDS) -> None:
+def check_condition(
+    tables: Mapping[str, Any], where: str, *, seconds: float = QUERY_SECONDS
+) -> None:
     """Raise where `where` is no condition on the table `runs` alone, whatever it stands in later.
 
     Raises:

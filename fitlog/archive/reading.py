@@ -12,10 +12,11 @@ import pyarrow.dataset as pads
 
 from fitlog.archive.manifest import Group, Manifest, read_manifest
 from fitlog.archive.parts import read_table, reading_parts
-from fitlog.archive.query import MEMORY_BYTES, SECONDS, check_condition, fetch
+from fitlog.archive.query import check_condition, fetch
 from fitlog.archive.questions import find_question, left_out_sql, sql_of
 from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store
+from fitlog.choices import QUERY_BYTES, QUERY_SECONDS
 from fitlog.errors import ArchiveError, SettingError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Archive:
         return self.store.url
 
     def query(
-        self, sql: str, *, seconds: float = SECONDS, memory: int = MEMORY_BYTES
+        self, sql: str, *, seconds: float = QUERY_SECONDS, memory: int = QUERY_BYTES
     ) -> pd.DataFrame:
         """What one SELECT over the tables gives, in DuckDB's SQL, as a DataFrame.
 

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fitlog.archive.query import MEMORY_BYTES, SECONDS
-from fitlog.choices import TableFormat
+from fitlog.choices import QUERY_BYTES, QUERY_SECONDS, TableFormat
 from fitlog.endings import user_errors
 
 
@@ -44,10 +43,10 @@ def query(
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=1e6, metavar="SECONDS", help="Stop after so long.")
-    ] = SECONDS,
+    ] = QUERY_SECONDS,
     memory: Annotated[
         int, typer.Option(min=64, max=1 << 20, metavar="MB", help="The memory that it may take.")
-    ] = MEMORY_BYTES >> 20,
+    ] = QUERY_BYTES >> 20,
 ) -> None:
     """Ask an archive a question, in SQL or one of the ready ones.
 
