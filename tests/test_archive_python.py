@@ -90,7 +90,7 @@ def test_what_is_not_there_is_told(archive: Archive, tmp_path: Path) -> None:
         archive.query("SELECT 1", seconds=float("nan"))
     with pytest.raises(QueryError, match="no question is named 'nope'; known: fastest"):
         archive.ask("nope")
-    with pytest.raises(QueryError, match="--where 'run =': the condition is incomplete"):
+    with pytest.raises(QueryError, match="the condition 'run =': it is incomplete"):
         archive.ask("months", "run =")
     with pytest.raises(ArchiveError, match="is no archive"):
         fitlog.open_archive(tmp_path)

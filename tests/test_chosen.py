@@ -124,7 +124,7 @@ def test_a_choice_that_cannot_be_made_is_told(kept: Path) -> None:
         choose_runs(["a.log"], "run = 0")
     with pytest.raises(QueryError, match="holds no run of which \"network = 'mlp'\" is true"):
         choose_runs([archive], "network = 'mlp'")
-    with pytest.raises(QueryError, match="--where 'nothing = 1'"):
+    with pytest.raises(QueryError, match="the condition 'nothing = 1'"):
         choose_runs([archive], "nothing = 1")
     with pytest.raises(SettingError, match="10 runs, and 5 at most can be taken: choose with --wh"):
         choose_runs([archive], most=5)

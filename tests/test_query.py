@@ -298,18 +298,18 @@ def test_a_condition_can_do_no_more_than_a_query(tables: dict[str, pads.Dataset]
         "1 = 1; COPY runs TO 'out.csv'",
         "nothing = 1",
     ):
-        with pytest.raises(QueryError, match="--where"):
+        with pytest.raises(QueryError, match="the condition"):
             select(given, where)
 
 
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("", "--where is empty: say a condition"),
-        (" \n", "--where is empty: say a condition"),
-        ("network = 'lenet' and", "the condition is incomplete, or its brackets do not match"),
-        ("(pace > 1", "the condition is incomplete, or its brackets do not match"),
-        ("pace > 1)", "the condition is incomplete, or its brackets do not match"),
+        ("", "the condition is empty"),
+        (" \n", "the condition is empty"),
+        ("network = 'lenet' and", "it is incomplete, or its brackets do not match"),
+        ("(pace > 1", "it is incomplete, or its brackets do not match"),
+        ("pace > 1)", "it is incomplete, or its brackets do not match"),
         ('network = "lenet"', "Text stands in single quotes: 'lenet'."),
     ],
 )

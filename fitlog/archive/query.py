@@ -41,7 +41,7 @@ _INTERRUPTED: Final = "Query interrupted"
 _ROWS_AT_ONCE: Final = 10_000
 # Where DuckDB stumbles over what stands behind a condition (see `filtered`).
 _CONDITION_ENDS: Final = re.compile(r"\nLINE \d+: \)\)")
-_INCOMPLETE: Final = "the condition is incomplete, or its brackets do not match"
+_INCOMPLETE: Final = "it is incomplete, or its brackets do not match"
 _NO_COLUMN: Final = re.compile(r'Referenced column "([^"]+)" not found')
 # Of `fitlog query`; other commands, which have conditions, know no such option.
 _OPTION: Final = re.compile(r" \(--(timeout|memory)\)$")
@@ -169,7 +169,7 @@ def filtered(where: str | None) -> str:
     if where is None:
         return "main.runs"
     if not where.strip():  # of a shell's variable that is not set
-        raise QueryError("--where is empty: say a condition, or leave it out for all runs")
+        raise QueryError("the condition is empty: say which runs, or leave it out for all")
     # The line's end, for a comment at the end of the condition would go on.
     return f"(SELECT * FROM main.runs WHERE (\n{where}\n))"
 
@@ -181,7 +181,7 @@ def _naming(where: str | None) -> Iterator[None]:
         yield
     except QueryError as error:
         told = _OPTION.sub("", str(error))
-        raise QueryError(told if where is None else f"--where {where!r}: {told}") from None
+        raise QueryError(told if where is None else f"the condition {where!r}: {told}") from None
 
 
 def _whole(tables: Mapping[str, Any], sql: str, *, seconds: float, memory: int) -> Any:
