@@ -12,9 +12,13 @@ The modules below import pyarrow and fsspec at their top, and are imported by wh
 from __future__ import annotations
 
 import importlib.util
+from typing import Final
 
 from fitlog.errors import ArchiveError
 from fitlog.extras import install
+
+# What `sources.reads` is of a log of which rows are lost: it is to be read again.
+LOST: Final = 0
 
 
 def require_packages() -> None:

@@ -13,9 +13,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from fitlog.archive import LOST
 from fitlog.archive.manifest import Group
 from fitlog.archive.parts import read_table, write_group, write_part
-from fitlog.archive.schema import LOST, TABLES, schema_of
+from fitlog.archive.schema import TABLES, schema_of
 from fitlog.archive.store import Store, open_store
 from fitlog.errors import DamagedPartError
 

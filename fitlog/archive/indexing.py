@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from fitlog.archive import LOST
 from fitlog.archive.cleaning import clean
 from fitlog.archive.commits import Ledger
 from fitlog.archive.engines import Engine, Here
@@ -24,7 +25,7 @@ from fitlog.archive.groups import merge, small_groups
 from fitlog.archive.growing import stand_of
 from fitlog.archive.manifest import Group
 from fitlog.archive.rows import printed
-from fitlog.archive.schema import LOST, READS
+from fitlog.archive.schema import READS
 from fitlog.archive.store import Store, is_url, open_store
 from fitlog.archive.tasks import LARGE_BYTES, Log, Task, read_task
 from fitlog.errors import ArchiveError, LogError

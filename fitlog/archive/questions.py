@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fitlog.archive import LOST
 from fitlog.archive.query import filtered
-from fitlog.archive.schema import LOST
 from fitlog.errors import QueryError
 
 _KIND: Final = (

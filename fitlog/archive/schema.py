@@ -13,8 +13,6 @@ import pyarrow as pa
 VERSION: Final = 1
 # What the archive's tables of the same log depend on: raise it when they change.
 READS: Final = 1
-# What `sources.reads` is of a log of which rows are lost: it is to be read again.
-LOST: Final = 0
 
 WORD: Final = pa.dictionary(pa.int32(), pa.string())
 TIME: Final = pa.timestamp("us")
