@@ -377,7 +377,7 @@ def test_a_condition_that_does_not_hear_is_left_alone_in_time(archive: Path) -> 
     )
 
     assert done.returncode == 2
-    assert done.stderr == f"fitlog: --where {DEAF!r}: the query was stopped after 0.2 s\n"
+    assert done.stderr == f"fitlog: the condition {DEAF!r}: the query was stopped after 0.2 s\n"
 
 
 def test_the_guard_is_set_before_any_library_is_imported() -> None:
