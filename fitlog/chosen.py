@@ -203,14 +203,12 @@ def _runs_of(url: str, where: str | None, most: int, option: str) -> list[RunLog
 
 def _find_runs(url: str, where: str | None) -> tuple[Archive, dict[str, datetime | None]]:
     """The archive, and its runs of which `where` is true, as `in_order` gives them."""
-    from fitlog.archive import require_packages
-
-    require_packages()
-    from fitlog.archive.order import in_order
-    from fitlog.archive.query import select
-    from fitlog.archive.reading import open_archive
+    from fitlog.archiving import open_archive
 
     archive = open_archive(url)
+    from fitlog.archive.order import in_order
+    from fitlog.archive.query import select
+
     run_ids = select(archive.datasets(), where)
     if not run_ids:
         told = f" of which {where!r} is true" if where is not None else ""

@@ -24,7 +24,7 @@ from fitlog.run_folder import PHASE_FILE, RECORD, RUN_LOG, read_record
 from fitlog.sources import Source
 from fitlog.stats import measure_pace
 from fitlog.streams import no_records
-from fitlog.tables import RunLog, read_log
+from fitlog.tables import RunLog, is_archived, read_log
 from fitlog.which_run import Place, choose_run
 from fitlog_parsers.columns import MISSING
 
@@ -134,7 +134,7 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _place_of(source: Source | RunLog) -> Path | None:
     """The file that a log is; what lies beside it is the run's, too, but for one of an archive."""
-    if isinstance(source, RunLog) and source.record is not None:
+    if is_archived(source):
         return None
     path = source.name if isinstance(source, RunLog) else source
     if not isinstance(path, (str, os.PathLike)) or os.fspath(path) == "-":

@@ -22,7 +22,7 @@ from fitlog.errors import SettingError
 from fitlog.quantities import epoch_times, metric_values, throughput, time_to_target
 from fitlog.run_folder import RECORD
 from fitlog.sources import Source
-from fitlog.tables import RunLog
+from fitlog.tables import RunLog, is_archived
 from fitlog.which_run import find_runs
 
 Better = Literal["higher", "lower"]
@@ -133,7 +133,7 @@ def _is_same(one: Source | RunLog, other: Source | RunLog) -> bool:
     if one is other:
         return True
     if isinstance(one, RunLog) and isinstance(other, RunLog):  # of an archive, or read by somebody
-        return one.name == other.name and one.record is not None and other.record is not None
+        return one.name == other.name and is_archived(one) and is_archived(other)
     if not isinstance(one, (str, os.PathLike)) or not isinstance(other, (str, os.PathLike)):
         return False
     if "-" in (os.fspath(one), os.fspath(other)):

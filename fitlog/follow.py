@@ -130,7 +130,6 @@ class Patience:
     """A wait between two looks at a log that ends with Ctrl-C, and so does a read that blocks."""
 
     def __init__(self, seconds: float = _POLL_SECONDS) -> None:
-        self.is_interrupted = False
         self._seconds = seconds
         self._stop = threading.Event()
         self._blocks = False
@@ -141,7 +140,6 @@ class Patience:
 
     def interrupt(self) -> None:
         """Ctrl-C: what was read is dealt with, but nothing is waited for."""
-        self.is_interrupted = True
         self._stop.set()
         if self._blocks:
             raise KeyboardInterrupt
@@ -151,7 +149,7 @@ class Patience:
         """Ctrl-C raises KeyboardInterrupt in here, also one that came before."""
         self._blocks = True
         try:
-            if self.is_interrupted:
+            if self._stop.is_set():
                 raise KeyboardInterrupt
             yield
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from fitlog.directions import unit_of
 from fitlog.hparams import find_hparams
@@ -87,6 +87,11 @@ class RunLog:
         from fitlog.log_html import log_html
 
         return log_html(self)
+
+
+def is_archived(source: object) -> TypeGuard[RunLog]:
+    """Whether it is a run as an archive has it, which is known by that alone."""
+    return isinstance(source, RunLog) and source.record is not None
 
 
 def read_log(

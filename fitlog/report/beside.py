@@ -15,7 +15,7 @@ from fitlog.phase_sums import FitSums, sum_fit
 from fitlog.phases import build_phase_log
 from fitlog.report.stacks import Stack, make_stack
 from fitlog.sources import Source
-from fitlog.tables import RunLog
+from fitlog.tables import RunLog, is_archived
 
 _MOST_STACKS: Final = 6
 
@@ -70,7 +70,7 @@ def read_beside(log: RunLog, source: Source | RunLog, number: int) -> Beside:
 
 def _read_phases(source: Source | RunLog, number: int) -> tuple[FitSums | None, Stack | None]:
     """The last fit of the file beside a run's log, where there is one; an archive has none."""
-    if isinstance(source, RunLog) and source.record is not None:
+    if is_archived(source):
         return None, None
     place = source.name if isinstance(source, RunLog) else source
     if not isinstance(place, (str, os.PathLike)) or Path(place).name.split(".")[0] != "run":

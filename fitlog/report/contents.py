@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 from fitlog.compared import RunFacts
 from fitlog.comparing import MOST_COMPARED, compare
@@ -21,7 +21,7 @@ from fitlog.report.raw import joined_tables
 from fitlog.report.series import Chart, make_charts
 from fitlog.report.stacks import Stack
 from fitlog.sources import Source, opened
-from fitlog.tables import TABLES, RunLog, read_log
+from fitlog.tables import TABLES, RunLog, is_archived, read_log
 from fitlog.which_run import find_runs
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def gather(
     """
     notes = []
     sources = [(source, False) for source in find_runs(logs)]
-    archived = {source.name for source, _ in sources if _is_archived(source)}
+    archived = {source.name for source, _ in sources if is_archived(source)}
     for source in find_runs(baseline):
-        if _is_archived(source) and source.name in archived:
+        if is_archived(source) and source.name in archived:
             notes.append(f"{source.name} is a candidate, and is left out of the baseline")
         else:
             sources.append((source, True))
@@ -126,10 +126,6 @@ def gather(
             for table in TABLES
         },
     )
-
-
-def _is_archived(source: Source | RunLog) -> TypeGuard[RunLog]:
-    return isinstance(source, RunLog) and source.record is not None
 
 
 def _names(names: Sequence[str]) -> list[str]:
